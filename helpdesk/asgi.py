@@ -1,0 +1,42 @@
+"""Wiring: what a server process serves.
+
+    python -m helpdesk start        or        daphne helpdesk.asgi:application
+"""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
+django = get_asgi_application()  # before what follows, which needs the models
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from agents.consumers import AgentConsumer  # noqa: E402
+from customers.consumers import CustomerConsumer  # noqa: E402
+
+from . import checks  # noqa: E402
+from .door import Door  # noqa: E402
+from .static import StaticFiles  # noqa: E402
+
+checks.refuse_unsafe()
+
+sockets = URLRouter(
+    [
+        path("ws/customer/<str:key>/", CustomerConsumer.as_asgi()),
+        path("ws/agent/", AuthMiddlewareStack(AgentConsumer.as_asgi())),
+    ]
+)
+
+application = Door(
+    ProtocolTypeRouter({"http": django, "websocket": sockets}),
+    proxies=settings.HELPDESK_PROXIES,
+    loopback_only=settings.HELPDESK_DEMO or not settings.HELPDESK_LIMITS,
+)
+if not settings.DEBUG:  # `run` and `runserver` serve them from where they are written
+    application = StaticFiles(application, settings.STATIC_ROOT, settings.STATIC_URL)

@@ -1,0 +1,267 @@
+"""Settings. What an operator may choose comes from the environment, and every such
+word is explained in docs/operating.md; helpdesk.checks refuses what is unsafe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from .secrets import kept_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()  # SECRET_KEY_FILE=/run/secrets/key works too
+
+# --- where and how it runs -------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+# Demo data and its printed passwords. Served to loopback hosts only, see door.py.
+HELPDESK_DEMO = env.bool("DEMO", default=False)
+HELPDESK_LIMITS = env.bool("HELPDESK_LIMITS", default=True)
+# Database, uploads and secrets of an installation without other services.
+DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").absolute()
+SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret(DATA, create=DEBUG)
+
+# The address that customers and agents use, such as https://chat.example.
+HELPDESK_PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+# How many reverse proxies stand in front, each adding one X-Forwarded-For entry.
+HELPDESK_PROXIES = env.int("PROXIES", default=0)
+
+_public = urlsplit(HELPDESK_PUBLIC_URL)
+_https = _public.scheme == "https"
+LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = list(LOOPBACK_HOSTS)
+if _public.hostname and not HELPDESK_DEMO:
+    ALLOWED_HOSTS.append(_public.hostname)
+
+# --- the desk's numbers ----------------------------------------------------------
+
+HELPDESK_HEARTBEAT_SECONDS = 20
+HELPDESK_MESSAGE_CHARS = 4_000
+HELPDESK_AGENT_MESSAGE_CHARS = 10_000
+HELPDESK_UPLOAD_BYTES = 10 * 1024 * 1024
+HELPDESK_UPLOAD_PIXELS = 25_000_000  # a photograph yes, a decompression bomb no
+HELPDESK_ATTACHMENTS = 5  # a message
+
+# --- parts -----------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # first: it replaces runserver
+    "helpdesk",  # before admin: its templates replace the stock ones
+    "agents",
+    "customers",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+]
+
+# All of these work without holding a thread while an asynchronous view waits; one
+# that does not would give every long poll a thread of its own.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "helpdesk.urls"
+ASGI_APPLICATION = "helpdesk.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- database --------------------------------------------------------------------
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA}/helpdesk.sqlite3")
+}
+_database = DATABASES["default"]
+_database.setdefault("OPTIONS", {})
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE: a transaction that reads and then writes fails at once under load
+    # otherwise, whatever the timeout. FULL: an ack survives a power cut.
+    _database["OPTIONS"] |= {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
+    }
+    # Never :memory: – the writer has a connection of its own.
+    _database["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
+else:
+    _database["CONN_HEALTH_CHECKS"] = True
+    # A request's thread ends with it, so a kept connection would be lost with the
+    # thread: requests take theirs from a pool. Development reloads too often for it.
+    if not DEBUG:
+        _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- channel layer and cache -----------------------------------------------------
+
+# Several hosts, separated by commas, share the groups between them.
+REDIS_URLS = env.list("REDIS_URL", default=[])
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="helpdesk")
+if REDIS_URLS:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": REDIS_URLS, "prefix": REDIS_PREFIX},
+        }
+    }
+else:  # for commands and a look around; checks.py refuses to serve with it
+    CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {}}
+    }
+
+CACHES = {
+    "default": env.cache_url(
+        "CACHE_URL", default=REDIS_URLS[0] if REDIS_URLS else "locmemcache://"
+    )
+    | {"KEY_PREFIX": REDIS_PREFIX}
+}
+
+# --- log-in ----------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/agents/"  # without an adapter; see agents/adapters.py
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "agents.adapters.StaffAccounts"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]  # closed; allauth asks
+ACCOUNT_EMAIL_VERIFICATION = "none"  # a superuser typed the address
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a changed password or second factor
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Helpdesk] "
+# A stranger learns neither who has an account nor has us write to whom they name.
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = None
+ALLAUTH_TRUSTED_PROXY_COUNT = HELPDESK_PROXIES
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Helpdesk"
+MFA_TOTP_TOLERANCE = 1  # periods of 30 s: telephones' clocks are not exact
+# Five wrong passwords for one account lock it for five minutes; an office shares an
+# address, so that one is allowed more.
+ACCOUNT_RATE_LIMITS = HELPDESK_LIMITS and {"login_failed": "50/m/ip,5/5m/key"}
+if not HELPDESK_LIMITS:
+    MFA_RATE_LIMITS = False
+
+# --- languages and time ----------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- files -----------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default="") or DATA / "static")
+MEDIA_ROOT = DATA / "uploads"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "helpdesk.static.HashedStaticFiles"
+    },
+}
+
+# --- e-mail ----------------------------------------------------------------------
+
+vars().update(
+    env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "dummymail://")
+)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str(
+    "EMAIL_FROM", default=f"helpdesk@{_public.hostname or 'localhost'}"
+)
+
+# --- security --------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _https
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if _public.netloc else []
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+# Off unless asked for: a browser remembers it for as long, and so does every other
+# service on that host name.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=0)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # without files; the largest is a long poll
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "media-src": [SELF, "blob:", "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- log -------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "helpdesk.log.Line",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # Django's own handler would print errors a second time.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        # One line a request says little; what refuses says so itself.
+        "django.channels.server": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+    },
+}

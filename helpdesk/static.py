@@ -1,0 +1,83 @@
+"""Static files: named by their content, and served before Django is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+from asgiref.typing import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    HTTPScope,
+    Scope,
+)
+from whitenoise.base import WhiteNoise
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+HASHED = r"\.[0-9a-f]{12}\."  # as in app.0123456789ab.js: may be kept for ever
+
+
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):
+    """Rewrites the imports of ES modules too."""
+
+    support_js_module_import_aggregation = True
+    max_post_process_passes = 20
+
+
+class StaticFiles:
+    """Answers for collected static files and passes everything else on.
+
+    WhiteNoise's middleware is synchronous and would hold a thread for as long as a
+    long poll waits; so its lookup is used here, and not its middleware.
+    """
+
+    def __init__(self, application: ASGI3Application, root: Path, url: str) -> None:
+        self.application = application
+        self.files: dict[str, Any] = WhiteNoise(
+            None, root=str(root), prefix=url, immutable_file_test=HASHED
+        ).files
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if scope["type"] == "http" and (file := self.files.get(scope["path"])):
+            await respond(file, scope, send)
+        else:
+            await self.application(scope, receive, send)
+
+
+async def respond(file: Any, scope: HTTPScope, send: ASGISendCallable) -> None:
+    environ = {
+        "HTTP_" + name.decode("latin1").upper().replace("-", "_"): value.decode("latin1")
+        for name, value in scope["headers"]
+    }
+    response = await asyncio.to_thread(file.get_response, scope["method"], environ)
+    headers = [
+        (name.lower().encode("latin1"), value.encode("latin1"))
+        for name, value in response.headers
+    ]
+    await send(
+        cast(
+            HTTPResponseStartEvent,
+            {
+                "type": "http.response.start",
+                "status": int(response.status),
+                "headers": headers,
+            },
+        )
+    )
+    body = await asyncio.to_thread(_read, response.file)
+    await send(
+        cast(HTTPResponseBodyEvent, {"type": "http.response.body", "body": body})
+    )
+
+
+def _read(file: Any) -> bytes:
+    if file is None:
+        return b""
+    with file:
+        return bytes(file.read())

@@ -1,0 +1,21 @@
+"""Wiring: which address belongs to whom."""
+
+from __future__ import annotations
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+
+from . import health
+
+# The admin's own login form knows neither rate limits nor second factors.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("agents/", include("agents.urls")),
+    path("", include("customers.urls")),
+]
