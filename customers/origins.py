@@ -38,7 +38,7 @@ def exact_origin(text: str) -> str | None:
 def may_enter(origin: str | None, site: Site, own: str | None) -> bool:
     """Whether a page of this origin may use the site's doors. A browser always says
     where it comes from when it writes or opens a socket; without a word, nobody
-    enters. `null`, which is what sandboxed and local pages say, is never one of ours."""
+    enters. `null`, as sandboxed and local pages say, is never one of ours."""
     if origin is None or exact_origin(origin) != origin:
         return False
     return origin == own or site.allows(origin)

@@ -1,0 +1,154 @@
+"""What every public door of a site without a socket has in common: which site it
+is, who may stand before it, and how it says no.
+
+Whatever a door refuses is JSON: `{code, detail, retry_ms?}` with the fitting status.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
+
+from helpdesk.database import reading
+from helpdesk.errors import (
+    BadFrame,
+    Forbidden,
+    Overloaded,
+    RateLimited,
+    Refused,
+)
+
+from .identity import TokenInvalid
+from .models import Site
+from .origins import may_enter, own_origin
+
+PREFLIGHT_SECONDS = 600  # how long a browser may remember our answer to its question
+STATUS: dict[type[Refused], int] = {
+    TokenInvalid: 401,
+    BadFrame: 400,
+    Forbidden: 403,
+    RateLimited: 429,
+    Overloaded: 503,
+}
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, Site, P], Awaitable[HttpResponse]]
+Door = Callable[Concatenate[HttpRequest, str, P], Awaitable[HttpResponse]]
+
+
+class SiteUnknown(Refused):
+    code = "site_unknown"
+    detail = "There is no such site."
+    status = 404
+
+
+class MethodUnknown(Refused):
+    code = "method_unknown"
+    detail = "This address does not take that method."
+    status = 405
+
+
+def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door[P]]:
+    """Make an asynchronous view of a site: `view(request, site)` is called when the
+    site exists, the method fits and the Origin may enter; what it raises as Refused
+    is answered. Preflights and CORS headers are seen to. No cookie counts here (who
+    somebody is, a token says), so there is nothing to forge across sites.
+
+    `origin_needed=False` lets in who does not say where they come from, as browsers
+    do not when a page reads from its own server.
+    """
+
+    def decorated(view: View[P]) -> Door[P]:
+        @csrf_exempt
+        @functools.wraps(view)
+        async def answer(
+            request: HttpRequest, key: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
+            try:
+                site = await site_of(key)
+            except Refused as refused:
+                return refusal(refused)
+            try:
+                check_origin(request, site, needed=origin_needed)
+                if request.method == "OPTIONS":
+                    response = preflight(method)
+                elif request.method == method:
+                    response = await view(request, site, *args, **kwargs)
+                else:
+                    raise MethodUnknown
+            except Refused as refused:
+                response = refusal(refused)
+            return with_cors(response, request, site)
+
+        return answer
+
+    return decorated
+
+
+async def site_of(key: str) -> Site:
+    site = await reading(Site.objects.filter(key=key).first)
+    if site is None:
+        raise SiteUnknown
+    return site
+
+
+def check_origin(request: HttpRequest, site: Site, *, needed: bool = True) -> None:
+    """Raises Forbidden for a page that may not use this site's doors."""
+    origin = request.headers.get("Origin")
+    if origin is None and not needed:
+        return
+    if not may_enter(origin, site, own_origin_of(request)):
+        raise Forbidden("Pages of this origin may not use this site's chat.")
+
+
+def own_origin_of(request: HttpRequest) -> str | None:
+    return own_origin(request.scheme or "", request.get_host())
+
+
+def bearer(request: HttpRequest) -> str:
+    """The token, which comes in a header and never in an address."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise TokenInvalid
+    return token.strip()
+
+
+def with_cors(response: HttpResponse, request: HttpRequest, site: Site) -> HttpResponse:
+    """Let pages of this server and of the site read the answer, and no others."""
+    origin = request.headers.get("Origin")
+    if origin and may_enter(origin, site, own_origin_of(request)):
+        response["Access-Control-Allow-Origin"] = origin
+        response["Access-Control-Expose-Headers"] = "Retry-After"
+    patch_vary_headers(response, ["Origin"])
+    return response
+
+
+def preflight(method: str) -> HttpResponse:
+    return HttpResponse(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": method,
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+        },
+    )
+
+
+def refusal(refused: Refused, status: int | None = None) -> JsonResponse:
+    says: dict[str, str | int] = {"code": refused.code, "detail": refused.detail}
+    headers = {"Cache-Control": "no-store"}
+    if refused.retry_ms is not None:
+        says["retry_ms"] = refused.retry_ms
+        headers["Retry-After"] = str(-(-refused.retry_ms // 1000))
+    return JsonResponse(says, status=status or status_of(refused), headers=headers)
+
+
+def status_of(refused: Refused) -> int:
+    if own := getattr(refused, "status", None):
+        return int(own)
+    return next((s for kind, s in STATUS.items() if isinstance(refused, kind)), 400)
