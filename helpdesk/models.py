@@ -302,7 +302,10 @@ class Message(models.Model):
         SYSTEM = "system", _("System")
 
     conversation = models.ForeignKey(
-        Conversation, models.CASCADE, related_name="messages"
+        Conversation,
+        models.CASCADE,
+        related_name="messages",
+        db_index=False,  # one_message_per_place begins with it
     )
     place = models.PositiveIntegerField()
     seq = models.PositiveIntegerField()

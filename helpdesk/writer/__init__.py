@@ -1,0 +1,12 @@
+"""Saying things: the only place that inserts messages.
+
+`add` is for posts, which are many: all that wait are committed in one transaction,
+and each gets its own answer. `say` is for a verb that changes a conversation and
+tells the story in the same transaction.
+"""
+
+from .line import add, close
+from .plan import Answered, File, Post, Stored
+from .say import say
+
+__all__ = ["Answered", "File", "Post", "Stored", "add", "close", "say"]

@@ -1,0 +1,292 @@
+"""Storing a batch in PostgreSQL, on a connection of its own: two round trips.
+
+The first locks the conversations and looks up what is known; the plan is made here;
+the second inserts, counts and commits. Each look-up is a statement after the lock,
+so that (READ COMMITTED) it sees what the last holder of the lock has committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+import os
+import socket
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
+from psycopg.rows import TupleRow
+
+from .. import database
+from .line import PATIENCE_SECONDS, Away
+from .plan import (
+    Answer,
+    Answered,
+    Counter,
+    File,
+    Found,
+    Key,
+    Later,
+    Plan,
+    Post,
+    Row,
+    Said,
+    Standing,
+    Upload,
+    into_newest,
+    plan,
+)
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[TupleRow]
+
+CONNECT_SECONDS = 5
+# (Read-only: a standby has taken over the address.)
+AWAY = psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction
+LOCK_WAIT_MS = 10  # of a patient batch; everybody else's posts wait as long
+
+# The planner must not learn from an empty table: these look-ups are by key, always.
+# And a server that has lost us must not keep our locks. (As start-up options: behind a
+# pooler that shares connections, SET would reach the wrong ones; this is refused.)
+OPTIONS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "jit": "off",
+        "plan_cache_mode": "force_generic_plan",
+        "lock_timeout": LOCK_WAIT_MS,
+        "statement_timeout": PATIENCE_SECONDS * 1000,
+        "idle_in_transaction_session_timeout": PATIENCE_SECONDS * 1000,
+        "timezone": "UTC",
+    }.items()
+)
+
+# NO KEY UPDATE: it excludes other writers and the verbs (FOR UPDATE), but not those
+# who only make sure that the conversation exists (a foreign key's KEY SHARE).
+LOCK = """
+    SELECT id, customer_id, agent_id, queue_id, state, version, seq, notes
+    FROM helpdesk_conversation WHERE id = ANY(%s)
+    ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_WHAT_IS_FREE = LOCK + " SKIP LOCKED"
+
+EXIST = "SELECT id FROM helpdesk_conversation WHERE id = ANY(%s)"
+
+NEWEST = """
+    SELECT DISTINCT ON (customer_id) customer_id, id
+    FROM helpdesk_conversation WHERE customer_id = ANY(%s)
+    ORDER BY customer_id, (state <> 'ended' AND NOT "left") DESC, created_at DESC
+"""
+
+SAID = """
+    SELECT m.sender, m.client_id, m.seq, m.notes, m.at,
+           c.id, c.customer_id, c.agent_id, c.queue_id, c.state, c.version,
+           c.seq, c.notes
+    FROM json_array_elements(%s::json) AS p
+    JOIN helpdesk_message m
+      ON (m.sender, m.client_id) = ((p ->> 0)::uuid, p ->> 1)
+    JOIN helpdesk_conversation c ON c.id = m.conversation_id
+"""
+
+ANSWERED = """
+    SELECT r.sender, r.client_id, r.ack
+    FROM json_array_elements(%s::json) AS p
+    JOIN helpdesk_receipt r
+      ON (r.sender, r.client_id) = ((p ->> 0)::uuid, p ->> 1)
+"""
+
+# FOR UPDATE: two messages may ask for one file at once, in different conversations.
+UPLOADS = """
+    SELECT id, name, type, size, width, height, duration,
+           uploader, message_id IS NOT NULL
+    FROM helpdesk_attachment WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+"""
+
+INSERT = """
+    INSERT INTO helpdesk_message (conversation_id, place, seq, notes, client_id, kind,
+                                  author, sender, text, event, data, at)
+    SELECT r.conversation, r.place, r.seq, r.notes, r.client_id, r.kind,
+           r.author, r.sender, r.text, '', '{}', %s
+    FROM json_to_recordset(%s::json) AS r (
+        conversation uuid, place int, seq int, notes int, client_id text, kind text,
+        author text, sender uuid, text text)
+"""
+
+COUNT = """
+    UPDATE helpdesk_conversation c SET seq = n.seq, notes = n.notes
+    FROM json_to_recordset(%s::json) AS n (id uuid, seq int, notes int)
+    WHERE c.id = n.id
+"""
+
+ATTACH = """
+    UPDATE helpdesk_attachment a SET message_id = m.id
+    FROM unnest(%s::uuid[], %s::uuid[], %s::int[]) AS u (id, conversation, place)
+    JOIN helpdesk_message m
+      ON (m.conversation_id, m.place) = (u.conversation, u.place)
+    WHERE a.id = u.id
+"""
+
+
+class Postgres:
+    """One connection, made when it is needed and again when it is lost."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    async def commit(self, posts: Sequence[Post], *, patient: bool) -> list[Answer]:
+        try:
+            connection = await self._connected()
+            return await _in_time(connection, _commit(connection, posts, patient))
+        except LockNotAvailable:
+            await self._undo()
+            return [Later()] * len(posts)
+        except AWAY as error:
+            await self.close()
+            raise Away(str(error)) from error
+        except BaseException:
+            await self._undo()
+            raise
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
+
+    async def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = await psycopg.AsyncConnection.connect(**_parameters())
+        return self._connection
+
+    async def _undo(self) -> None:
+        if self._connection:
+            try:
+                await self._connection.execute("ROLLBACK")
+            except psycopg.Error:
+                await self.close()
+
+
+def _parameters() -> dict[str, Any]:
+    """Django's, as far as they say where the database is and who we are."""
+    django = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    own = {
+        "autocommit": True,  # BEGIN and COMMIT travel in the pipeline
+        "connect_timeout": CONNECT_SECONDS,
+        "prepare_threshold": 0,
+        "options": f"{django.get('options', '')} {OPTIONS}".strip(),
+        "context": None,
+        "cursor_factory": None,
+    }
+    return django | own
+
+
+async def _in_time(connection: Connection, work: Coroutine[Any, Any, T]) -> T:
+    """Hang up when it takes too long. (Cancelling would ask the server's consent.)"""
+    loop = asyncio.get_running_loop()
+    alarm = loop.call_later(PATIENCE_SECONDS, _hang_up, connection)
+    try:
+        return await work
+    finally:
+        alarm.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    if connection.closed:
+        return
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+async def _commit(
+    connection: Connection, posts: Sequence[Post], patient: bool
+) -> list[Answer]:
+    posts = await _resolved(connection, posts)
+    found = await _look(connection, posts, patient=patient)
+    decided = plan(posts, found)
+    await _store(connection, decided, found.now)
+    return decided.answers
+
+
+async def _resolved(connection: Connection, posts: Sequence[Post]) -> Sequence[Post]:
+    """Posts of customers who did not say where, with their newest conversation."""
+    senders = {post.sender for post in posts if post.conversation is None}
+    if not senders:
+        return posts
+    cursor = await connection.execute(NEWEST, [list(senders)], binary=True)
+    newest = dict(await cursor.fetchall())
+    return [into_newest(post, newest) for post in posts]
+
+
+async def _look(
+    connection: Connection, posts: Sequence[Post], *, patient: bool
+) -> Found:
+    ids = list({post.conversation for post in posts if post.conversation})
+    keys = _json([post.key for post in posts])
+    files = [id for post in posts for id in post.attachments]
+    async with connection.pipeline():
+        execute = functools.partial(connection.execute, binary=True)
+        await execute("BEGIN")
+        locked = await execute(LOCK if patient else LOCK_WHAT_IS_FREE, [ids])
+        said = await execute(SAID, [keys])
+        answered = await execute(ANSWERED, [keys])
+        uploads = await execute(UPLOADS, [files]) if files else None
+        clock = await execute("SELECT clock_timestamp()")
+        standings = {row[0]: Standing(*row) for row in await locked.fetchall()}
+        known = _known(await said.fetchall(), await answered.fetchall())
+        found_files = await uploads.fetchall() if uploads else []
+        ((now,),) = await clock.fetchall()
+    return Found(
+        standings=standings,
+        elsewhere=await _existing(connection, set(ids) - standings.keys()),
+        known=known,
+        uploads={row[0]: Upload(File(*row[:7]), *row[7:]) for row in found_files},
+        now=database.milliseconds(now) + database.offset,
+    )
+
+
+def _known(
+    said: Iterable[TupleRow], answered: Iterable[TupleRow]
+) -> dict[Key, Said | Answered]:
+    known: dict[Key, Said | Answered] = {
+        row[:2]: Said(*row[2:5], Standing(*row[5:])) for row in said
+    }
+    # A command that also said something (a start, say) is answered by its receipt.
+    return known | {row[:2]: Answered(row[2]) for row in answered}
+
+
+async def _existing(connection: Connection, ids: set[UUID]) -> set[UUID]:
+    if not ids:
+        return set()
+    cursor = await connection.execute(EXIST, [list(ids)], binary=True)
+    return {id for (id,) in await cursor.fetchall()}
+
+
+async def _store(connection: Connection, decided: Plan, now: dt.datetime) -> None:
+    async with connection.pipeline():
+        if decided.rows:
+            await connection.execute(INSERT, [now, _json(decided.rows)])
+            await connection.execute(COUNT, [_json(decided.counters)])
+        if attached := _attached(decided):
+            await connection.execute(ATTACH, attached)
+        await connection.execute("COMMIT")
+
+
+def _json(rows: Sequence[Row | Counter | Key]) -> str:
+    """As a parameter, several times cheaper than an array for each column."""
+    return msgspec.json.encode(rows).decode()
+
+
+def _attached(decided: Plan) -> list[list[Any]]:
+    """Columns: which file belongs to which place of which conversation."""
+    rows = [
+        (id, row.conversation, row.place)
+        for row in decided.rows
+        for id in row.attachments
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]

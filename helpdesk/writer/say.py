@@ -1,0 +1,70 @@
+"""A line that belongs to a change, said in the transaction that makes the change."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+from ..database import db_now
+from ..errors import AttachmentUnknown
+from ..models import Attachment, Conversation, Message
+
+
+def say(
+    conversation: Conversation,
+    *,
+    kind: str,
+    author: str,
+    sender: uuid.UUID | None = None,
+    client_id: str = "",
+    text: str = "",
+    event: str = "",
+    data: dict[str, Any] | None = None,
+    attachments: Collection[uuid.UUID] = (),
+) -> Message:
+    """Insert a message inside the caller's transaction and return it.
+
+    The caller has locked the conversation's row and read it after that, has looked
+    the client id up, and publishes the message on commit. The counters of the
+    instance and of the row move on together, by the same rule as a batch of posts.
+    """
+    _count(conversation, note=kind == Message.Kind.NOTE)
+    message = Message.objects.create(
+        conversation=conversation,
+        place=conversation.seq + conversation.notes,
+        seq=conversation.seq,
+        notes=conversation.notes,
+        client_id=client_id or str(uuid.uuid4()),
+        kind=kind,
+        author=author,
+        sender=sender,
+        text=text,
+        event=event,
+        data=data or {},
+        at=db_now(),
+    )
+    _attach(message, attachments)
+    return message
+
+
+def _count(conversation: Conversation, *, note: bool) -> None:
+    if note:
+        conversation.notes += 1
+    else:
+        conversation.seq += 1
+    Conversation.objects.filter(pk=conversation.pk).update(
+        seq=conversation.seq, notes=conversation.notes
+    )
+
+
+def _attach(message: Message, attachments: Collection[uuid.UUID]) -> None:
+    if not attachments:
+        return
+    own = Attachment.objects.filter(
+        pk__in=attachments, uploader=message.sender, message=None
+    )
+    # One statement finds and takes them: of two messages at once with one file, one
+    # gets fewer rows than it asked for and is refused.
+    if own.update(message=message) != len(attachments):
+        raise AttachmentUnknown
