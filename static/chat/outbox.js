@@ -68,7 +68,7 @@ export class Outbox {
     if (!entry) return undefined;
     this.#answered(entry);
     if (frame.type !== "refused") this.#forget(entry);
-    else if (LATER.has(frame.code)) return this.#wait(entry, frame.retry_ms ?? LATER_MS), entry;
+    else if (LATER.has(frame.code)) this.#wait(entry, frame.retry_ms ?? LATER_MS);
     else this.#keep({ ...entry, state: "failed", code: frame.code, detail: frame.detail });
     this.#pump();
     return entry;
