@@ -1,15 +1,19 @@
 // chat/words.js – the page's catalogue: text in the reader's language.
 //
 //   _("You are number %(n)s in line.", {n})       n_("%(n)s file", "%(n)s files", n)
-//   setWords(catalogue)  once, before drawing: {locale, words: {msgid: msgstr | [forms]}, plural: "0100…"}
 //
-// Catalogues are gettext's (djangojs.po); helpdesk.words makes the JSON that the page carries. `plural`
-// lists the form for each count below 200 (gettext's rules repeat after that), so no rule is evaluated here.
+// Catalogues are gettext's (djangojs.po). The page carries its own as JSON, <script id="words" type="application/json">,
+// made by helpdesk.words: {locale, words: {msgid: msgstr | [forms]}, plural: "0100…"}. It is read when this module is,
+// so that words may be used anywhere. `plural` lists the form for each count below 200 (gettext's rules repeat
+// after that), so no rule is evaluated here. setWords(catalogue) puts another in its place.
 
-/** @type {{locale: string, words: Record<string, string|string[]>, plural: string}} */
-let catalogue = { locale: "en", words: {}, plural: "" };
+/** @typedef {{locale: string, words?: Record<string, string|string[]>, plural?: string}} Catalogue */
 
-/** @param {{locale: string, words?: Record<string, string|string[]>, plural?: string}} loaded */
+/** @type {Required<Catalogue>} */
+let catalogue;
+setWords(JSON.parse(globalThis.document?.getElementById("words")?.textContent || '{"locale": "en"}'));
+
+/** @param {Catalogue} loaded */
 export function setWords(loaded) {
   catalogue = { words: {}, plural: "", ...loaded };
 }
