@@ -1,44 +1,32 @@
 """What every public door of a site without a socket has in common: which site it
-is, who may stand before it, and how it says no.
-
-Whatever a door refuses is JSON: `{code, detail, retry_ms?}` with the fitting status.
-"""
+is, and who may stand before it."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Concatenate, ParamSpec
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from helpdesk.database import reading
-from helpdesk.errors import (
-    BadFrame,
-    Forbidden,
-    Overloaded,
-    RateLimited,
-    Refused,
-)
+from helpdesk.errors import Forbidden, Refused
+from helpdesk.refusals import as_response
 
 from .identity import TokenInvalid
 from .models import Site
 from .origins import may_enter, own_origin
 
 PREFLIGHT_SECONDS = 600  # how long a browser may remember our answer to its question
-STATUS: dict[type[Refused], int] = {
-    TokenInvalid: 401,
-    BadFrame: 400,
-    Forbidden: 403,
-    RateLimited: 429,
-    Overloaded: 503,
-}
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, Site, P], Awaitable[HttpResponse]]
-Door = Callable[Concatenate[HttpRequest, str, P], Awaitable[HttpResponse]]
+Answer = Coroutine[Any, Any, HttpResponse]
+View = Callable[Concatenate[HttpRequest, Site, P], Answer]
+Door = Callable[Concatenate[HttpRequest, str, P], Answer]
 
 
 class SiteUnknown(Refused):
@@ -72,7 +60,7 @@ def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door
             try:
                 site = await site_of(key)
             except Refused as refused:
-                return refusal(refused)
+                return as_response(refused)
             try:
                 check_origin(request, site, needed=origin_needed)
                 if request.method == "OPTIONS":
@@ -82,7 +70,7 @@ def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door
                 else:
                     raise MethodUnknown
             except Refused as refused:
-                response = refusal(refused)
+                response = as_response(refused)
             return with_cors(response, request, site)
 
         return answer
@@ -107,7 +95,20 @@ def check_origin(request: HttpRequest, site: Site, *, needed: bool = True) -> No
 
 
 def own_origin_of(request: HttpRequest) -> str | None:
-    return own_origin(request.scheme or "", request.get_host())
+    return own_origin(request.scheme or "", request.get_host().lower())
+
+
+def own_origin_of_scope(scope: Mapping[str, Any]) -> str | None:
+    """The same for a socket's handshake, which Django's own check does not see."""
+    hosts = [
+        value.decode("latin1") for name, value in scope["headers"] if name == b"host"
+    ]
+    if len(hosts) != 1:
+        return None
+    domain, _ = split_domain_port(hosts[0])
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return None
+    return own_origin("https" if scope["scheme"] == "wss" else "http", hosts[0].lower())
 
 
 def bearer(request: HttpRequest) -> str:
@@ -137,18 +138,3 @@ def preflight(method: str) -> HttpResponse:
             "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
         },
     )
-
-
-def refusal(refused: Refused, status: int | None = None) -> JsonResponse:
-    says: dict[str, str | int] = {"code": refused.code, "detail": refused.detail}
-    headers = {"Cache-Control": "no-store"}
-    if refused.retry_ms is not None:
-        says["retry_ms"] = refused.retry_ms
-        headers["Retry-After"] = str(-(-refused.retry_ms // 1000))
-    return JsonResponse(says, status=status or status_of(refused), headers=headers)
-
-
-def status_of(refused: Refused) -> int:
-    if own := getattr(refused, "status", None):
-        return int(own)
-    return next((s for kind, s in STATUS.items() if isinstance(refused, kind)), 400)

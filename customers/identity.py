@@ -36,8 +36,7 @@ NAME_CHARS = 80
 
 
 class TokenInvalid(Forbidden):
-    """For a door without sockets: 401."""
-
+    status = 401  # at a door without a socket
     detail = "This token is not valid here. Ask for a new one."
 
 

@@ -6,7 +6,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from . import health
+from . import health, uploads
 
 # The admin's own login form knows neither rate limits nor second factors.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -17,5 +17,6 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("agents/", include("agents.urls")),
+    path("files/<str:signed>/<str:name>", uploads.download, name="file"),
     path("", include("customers.urls")),
 ]
