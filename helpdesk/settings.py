@@ -18,6 +18,7 @@ env = environ.FileAwareEnv()  # SECRET_KEY_FILE=/run/secrets/key works too
 # --- where and how it runs -------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
+HELPDESK_PRODUCTION = not DEBUG  # said apart: tests turn DEBUG off
 # Demo data and its printed passwords. Served to loopback hosts only, see door.py.
 HELPDESK_DEMO = env.bool("DEMO", default=False)
 HELPDESK_LIMITS = env.bool("HELPDESK_LIMITS", default=True)
@@ -142,12 +143,18 @@ else:  # for commands and a look around; checks.py refuses to serve with it
         "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {}}
     }
 
-CACHES = {
-    "default": env.cache_url(
-        "CACHE_URL", default=REDIS_URLS[0] if REDIS_URLS else "locmemcache://"
-    )
-    | {"KEY_PREFIX": REDIS_PREFIX}
-}
+if CACHE_URL := env.str("CACHE_URL", default=""):
+    CACHES = {"default": env.cache_url_config(CACHE_URL)}
+elif REDIS_URLS:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URLS[0],
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES["default"]["KEY_PREFIX"] = REDIS_PREFIX
 
 # --- log-in ----------------------------------------------------------------------
 
@@ -165,6 +172,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/agents/"  # without an adapter; see agents/adapters.py
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "agents.adapters.StaffAccounts"
+ACCOUNT_FORMS = {"login": "agents.forms.SignIn"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]  # closed; allauth asks
 ACCOUNT_EMAIL_VERIFICATION = "none"  # a superuser typed the address
@@ -182,9 +190,9 @@ MFA_TOTP_ISSUER = "Helpdesk"
 MFA_TOTP_TOLERANCE = 1  # periods of 30 s: telephones' clocks are not exact
 # Five wrong passwords for one account lock it for five minutes; an office shares an
 # address, so that one is allowed more.
-ACCOUNT_RATE_LIMITS = HELPDESK_LIMITS and {"login_failed": "50/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"login_failed": "50/m/ip,5/5m/key"}
 if not HELPDESK_LIMITS:
-    MFA_RATE_LIMITS = False
+    ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 
 # --- languages and time ----------------------------------------------------------
 

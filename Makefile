@@ -1,0 +1,37 @@
+# What a developer types. Each word brings what it needs; docs/operating.md has the
+# words of the environment, and PORT=, HOST= and DATA= may stand behind run and serve.
+
+.POSIX:
+.SUFFIXES:
+
+PYTHON_IN_VENV = .venv/bin/python
+
+help:
+	@echo 'make run     a demo on http://127.0.0.1:8000 (PORT=8001, DATA=dir)'
+	@echo 'make serve   the same without demo data, for a small office'
+	@echo 'make test    every test, on servers and a browser of their own'
+	@echo 'make lint    style and types'
+	@echo 'make check   lint and test: what CI runs'
+	@echo 'make setup   what the others need (they ask for it themselves)'
+
+setup:
+	.ci/setup dev
+
+server:
+	.ci/setup server
+
+run: server
+	@exec $(PYTHON_IN_VENV) -m helpdesk run
+
+serve: server
+	@exec $(PYTHON_IN_VENV) -m helpdesk serve
+
+test: setup
+	.ci/test
+
+lint: setup
+	.ci/lint
+
+check: lint test
+
+.PHONY: help setup server run serve test lint check

@@ -1,0 +1,123 @@
+"""A small shop's desk, to look at."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.db import transaction
+
+from helpdesk.models import Queue, QueueMembership
+
+# Printed in the manual: HELPDESK_DEMO keeps strangers out, this does not.
+PASSWORD = "demo-pass-1"  # noqa: S105
+LOG_INS = "ada or ben (agents), grace (supervisor), admin"
+
+CANNED = {
+    "hello": "Hello {name}, I am {agent}. How can I help?",
+    "moment": "Thank you, {name}. Give me a moment to look that up.",
+    "order": "Could you tell me your order number? It stands in the confirmation "
+    "e-mail and begins with two letters.",
+    "refund": "Your refund is on its way. It takes three to five working days to "
+    "reach your account.",
+    "late": "I am sorry that your parcel is late. I am asking the carrier where it "
+    "is and write as soon as I know.",
+    "anything": "Is there anything else I can do for you?",
+    "bye": "Thank you for writing, {name}. Have a good day!",
+}
+IN_QUEUE = {"order": "Sales", "late": "Sales", "refund": "Billing"}
+
+
+class Command(BaseCommand):
+    help = "Makes the demo's site, queues, agents and canned replies, once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, port: int, **options: Any) -> None:
+        if settings.HELPDESK_PRODUCTION and not settings.HELPDESK_DEMO:
+            raise CommandError(
+                "Everybody knows the demo's passwords. Set DEMO=on to make its "
+                "accounts; the server then answers this machine only."
+            )
+        with transaction.atomic():
+            furnish(port)
+
+
+def furnish(port: int) -> None:
+    """Changes nothing that is there already, except that the shop's pages may
+    embed the widget from this port too."""
+    Site = apps.get_model("customers", "Site")  # noqa: N806
+    site, is_new = Site.objects.get_or_create(
+        key="demo", defaults={"name": "Demo shop", "greeting": GREETING}
+    )
+    allow(site, f"http://127.0.0.1:{port}", f"http://localhost:{port}")
+    if is_new:
+        queues = make_queues(site)
+        make_staff(queues)
+        make_canned_replies({queue.name: queue for queue in queues})
+
+
+GREETING = {
+    "en": "Hello! Ask us anything about your order.",
+    "zh-hans": "您好！关于订单的任何问题，都可以问我们。",
+}
+
+
+def allow(site: Any, *origins: str) -> None:
+    known = site.allowed_origins.split()
+    missing = [origin for origin in origins if origin not in known]
+    if missing:
+        site.allowed_origins = "\n".join(known + missing)
+        site.save(update_fields=["allowed_origins"])
+
+
+def make_queues(site: Any) -> list[Queue]:
+    strategies = {
+        "Sales": Queue.Strategy.LEAST_LOADED,
+        "Billing": Queue.Strategy.MANUAL,
+    }
+    return [
+        Queue.objects.create(site=site, name=name, position=place, strategy=strategy)
+        for place, (name, strategy) in enumerate(strategies.items())
+    ]
+
+
+def make_staff(queues: list[Queue]) -> None:
+    agent, supervisor = QueueMembership.Role.AGENT, QueueMembership.Role.SUPERVISOR
+    make_agent("ada", agent, queues)
+    make_agent("ben", agent, queues)
+    make_agent("grace", supervisor, queues)
+    users = get_user_model()
+    if not users.objects.filter(username="admin").exists():
+        users.objects.create_superuser("admin", "admin@example.com", PASSWORD)
+
+
+def make_agent(username: str, role: QueueMembership.Role, queues: list[Queue]) -> None:
+    """Ada is Ada's name."""
+    users = get_user_model()
+    if users.objects.filter(username=username).exists():
+        return
+    email = f"{username}@example.com"
+    user = users.objects.create_user(username, email, PASSWORD)
+    user.groups.add(*Group.objects.filter(name=role.value.capitalize()))
+    if role == QueueMembership.Role.SUPERVISOR:
+        user.is_staff = True  # reads transcripts in the admin
+        user.save(update_fields=["is_staff"])
+    Agent = apps.get_model("agents", "Agent")  # noqa: N806
+    agent = Agent.objects.create(user=user, name=username.capitalize(), capacity=4)
+    for queue in queues:
+        QueueMembership.objects.create(queue=queue, agent=agent, role=role)
+
+
+def make_canned_replies(queues: dict[str, Queue]) -> None:
+    CannedReply = apps.get_model("agents", "CannedReply")  # noqa: N806
+    for shortcut, text in CANNED.items():
+        reply = CannedReply.objects.create(shortcut=shortcut, text=text)
+        if name := IN_QUEUE.get(shortcut):
+            queues[name].canned_replies.add(reply)

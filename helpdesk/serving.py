@@ -1,0 +1,138 @@
+"""The server process: daphne inside it, and a goodbye before it goes.
+
+Import this before anything that imports daphne or Twisted: it chooses their loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet import asyncioreactor
+
+if "twisted.internet.reactor" not in sys.modules:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        asyncioreactor.install()
+    else:
+        asyncioreactor.install(uvloop.new_event_loop())
+
+from daphne.endpoints import build_endpoint_description_strings  # noqa: E402
+from daphne.server import Server as Daphne  # noqa: E402
+from twisted.internet import defer, reactor  # noqa: E402
+
+FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
+PING_SECONDS = 20
+CLOSE_SECONDS = 5  # for a request to end after its client has gone
+DRAIN_SECONDS = 15  # for everybody's goodbye; then the rest is dropped
+
+logger = logging.getLogger(__name__)
+
+
+class Server(Daphne):  # type: ignore[misc]
+    """Daphne with the desk's limits. Ends by `leave`, once and for all: a process
+    has one reactor, which cannot be started again."""
+
+    def __init__(
+        self,
+        application: Any,
+        *,
+        host: str,
+        port: int,
+        drain: Callable[[], Awaitable[None]],
+        on_ready: Callable[[int], None] = lambda port: None,
+    ) -> None:
+        self.drain = drain
+        self.on_ready = on_ready
+        self.leaving: asyncio.Task[None] | None = None
+        super().__init__(
+            application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            signal_handlers=False,
+            websocket_max_message_size=FRAME_BYTES,
+            websocket_max_frame_size=FRAME_BYTES,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_SECONDS,
+            application_close_timeout=CLOSE_SECONDS,
+            ready_callable=self.listening,
+            server_name="helpdesk",
+            verbosity=0,
+        )
+
+    def listening(self) -> None:
+        """Called by daphne between its first listening and its first turn."""
+        # Otherwise a text that is too long drops the connection without a word.
+        self.ws_factory.setProtocolOptions(failByDrop=False)
+        reactor.callWhenRunning(self.on_ready, self.listening_addresses[0][1])
+
+    def leave_on(self, *signals: signal.Signals) -> None:
+        """Set by hand: a program that sh started in the background ignores SIGINT."""
+        for number in signals:
+            reactor._asyncioEventloop.add_signal_handler(number, self.leave)
+
+    def leave(self) -> None:
+        """Say goodbye to everybody, then stop. Called again, stop at once."""
+        if self.leaving is None:
+            self.leaving = asyncio.ensure_future(self._leave())
+        elif reactor.running:
+            reactor.stop()
+
+    async def _leave(self) -> None:
+        for listener in self.listeners:
+            listener.addCallback(lambda port: port.stopListening())
+        try:
+            await asyncio.wait_for(self.drain(), DRAIN_SECONDS)
+        except Exception:
+            logger.exception("not everybody heard a goodbye")
+            raise
+        finally:
+            if reactor.running:
+                reactor.stop()
+
+    def kill_all_applications(self) -> defer.Deferred[Any]:
+        """As daphne's, which stumbles over a connection that idles between two
+        requests and then leaves all others running."""
+        running = [
+            task
+            for details in self.connections.values()
+            if (task := details.get("application_instance")) and not task.done()
+        ]
+        for task in running:
+            task.cancel()
+        gathered = asyncio.gather(*running, return_exceptions=True)
+        return defer.Deferred.fromFuture(asyncio.ensure_future(gathered))
+
+
+def run_until_told_to_leave(
+    application: Any,
+    *,
+    host: str,
+    port: int,
+    drain: Callable[[], Awaitable[None]],
+    on_ready: Callable[[int], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT, which both leave politely."""
+    server = Server(
+        application, host=host, port=port, drain=drain, on_ready=on_ready
+    )
+    server.leave_on(signal.SIGTERM, signal.SIGINT)
+    server.run()
+    if server.abort_start:
+        sys.exit(f"Cannot listen on {host}:{port}.")
+
+
+def is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

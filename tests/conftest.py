@@ -1,0 +1,60 @@
+"""What every test may rely on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from helpdesk import serving  # noqa: F401  (before anything imports daphne)
+from tests.live import LiveServer, ServerProcess
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Strong hashes would take most of the run's time.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> Iterator[None]:
+    """One test's failed log-ins are not the next one's."""
+    cache.clear()
+    yield
+
+
+@pytest.fixture(scope="session")
+def _server_thread(django_db_setup: None) -> Iterator[LiveServer]:
+    server = LiveServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def server(
+    transactional_db: None, _server_thread: LiveServer
+) -> AsyncIterator[LiveServer]:
+    """The product on 127.0.0.1 and localhost, in a thread. When the test ends, its
+    sockets are closed before the tables are emptied."""
+    yield _server_thread
+    await asyncio.to_thread(_server_thread.leave_nothing)
+
+
+@pytest.fixture
+def server_process(
+    transactional_db: None, tmp_path: Path
+) -> Iterator[Callable[..., ServerProcess]]:
+    """Starts the product in processes of their own: `server_process(DEBUG="off")`."""
+    started: list[ServerProcess] = []
+
+    def start(**environment: str) -> ServerProcess:
+        process = ServerProcess(tmp_path / f"server-{len(started)}.log", **environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()

@@ -1,0 +1,159 @@
+"""Real servers for tests: in a thread of this process, or processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from helpdesk import serving  # before anything else that imports daphne
+
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.db import connection
+from twisted.internet import reactor
+
+from tests.servers import free_port, listens
+
+T = TypeVar("T")
+START_SECONDS = 20
+
+
+class LiveServer:
+    """The product, served from a thread. A process has one reactor, so there is one
+    of these a run; `leave_nothing` puts it back between two tests."""
+
+    host = "127.0.0.1"
+
+    def __init__(self) -> None:
+        from helpdesk.asgi import application
+
+        self.ready = threading.Event()
+        self.failed: BaseException | None = None
+        self.application = ASGIStaticFilesHandler(application)
+        self.thread = threading.Thread(target=self._run, name="server", daemon=True)
+        self.thread.start()
+        if not self.ready.wait(START_SECONDS):
+            raise RuntimeError("The server did not start.") from self.failed
+
+    def _run(self) -> None:
+        try:
+            server = serving.Server(
+                self.application,
+                host=self.host,
+                port=0,
+                drain=nobody_left,
+                on_ready=self._is_ready,
+            )
+            self.server = server
+            server.run()
+        except BaseException as error:
+            self.failed = error
+            raise
+
+    def _is_ready(self, port: int) -> None:
+        self.port = port
+        self.loop = asyncio.get_running_loop()
+        self.ready.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}"
+
+    @property
+    def elsewhere(self) -> str:
+        """The same server by its other name: another site, for a browser."""
+        return f"http://localhost:{self.port}"
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the server's loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(START_SECONDS)
+
+    def leave_nothing(self) -> None:
+        """Close every socket and forget everybody, so that the tables may be emptied."""
+        from helpdesk import consumers
+
+        self.do(consumers.drain())
+
+    def stop(self) -> None:
+        reactor.callFromThread(reactor.stop)
+        self.thread.join(START_SECONDS)
+
+
+async def nobody_left() -> None:
+    """The test has closed its sockets itself."""
+
+
+class ServerProcess:
+    """The product in an operating-system process of its own, on this test's database,
+    as an operator would start it: DEBUG off, no limits lifted."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, log: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.log = log
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": url_of_test_database(),
+            "DEBUG": "off",
+            "PUBLIC_URL": self.url,
+            "PORT": str(self.port),
+            "STATIC_ROOT": f"{os.environ['DATA']}/static",
+            **environment,
+        }
+        self.environment.pop("PYTEST_XDIST_WORKER", None)
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "helpdesk", "start"],
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+        for _ in range(START_SECONDS * 20):
+            if self.process.poll() is not None:
+                raise RuntimeError(self.log.read_text())
+            if listens(self.port):
+                return
+            threading.Event().wait(0.05)
+        self.kill()
+        raise RuntimeError(f"It does not listen.\n{self.log.read_text()}")
+
+    def stop(self) -> int:
+        """Politely; returns its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def url_of_test_database() -> str:
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    return (
+        f"postgresql://{database['USER']}@{database['HOST']}:{database['PORT']}"
+        f"/{database['NAME']}"
+    )
