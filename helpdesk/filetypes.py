@@ -442,7 +442,7 @@ BEGINNINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Look | None]], ...]
             (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", _mp3),
             (rb"\xff[\xf0\xf1\xf8\xf9]", _aac),
             (rb"%PDF-[12]\.", _pdf),
-            (rb"PK\3\4", _zip),
+            (rb"PK\x03\x04", _zip),
         )
     )
 )
