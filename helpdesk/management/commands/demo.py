@@ -109,6 +109,8 @@ def make_agent(username: str, role: QueueMembership.Role, queues: list[Queue]) -
     if role == QueueMembership.Role.SUPERVISOR:
         user.is_staff = True  # reads transcripts in the admin
         user.save(update_fields=["is_staff"])
+        for queue in queues:
+            queue.site.managers.add(user)  # type: ignore[attr-defined]
     Agent = apps.get_model("agents", "Agent")  # noqa: N806
     agent = Agent.objects.create(user=user, name=username.capitalize(), capacity=4)
     for queue in queues:
