@@ -219,7 +219,7 @@ async def _resolved(connection: Connection, posts: Sequence[Post]) -> Sequence[P
     if not senders:
         return posts
     cursor = await connection.execute(NEWEST, [list(senders)], binary=True)
-    newest = dict(await cursor.fetchall())
+    newest = {customer: id for customer, id in await cursor.fetchall()}
     return [into_newest(post, newest) for post in posts]
 
 
@@ -254,10 +254,13 @@ def _known(
     said: Iterable[TupleRow], answered: Iterable[TupleRow]
 ) -> dict[Key, Said | Answered]:
     known: dict[Key, Said | Answered] = {
-        row[:2]: Said(*row[2:5], Standing(*row[5:])) for row in said
+        (sender, client_id): Said(seq, notes, at, Standing(*standing))
+        for sender, client_id, seq, notes, at, *standing in said
     }
     # A command that also said something (a start, say) is answered by its receipt.
-    return known | {row[:2]: Answered(row[2]) for row in answered}
+    return known | {
+        (sender, client_id): Answered(ack) for sender, client_id, ack in answered
+    }
 
 
 async def _existing(connection: Connection, ids: set[UUID]) -> set[UUID]:

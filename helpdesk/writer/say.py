@@ -61,6 +61,8 @@ def _count(conversation: Conversation, *, note: bool) -> None:
 def _attach(message: Message, attachments: Collection[uuid.UUID]) -> None:
     if not attachments:
         return
+    if message.sender is None:
+        raise AttachmentUnknown
     own = Attachment.objects.filter(
         pk__in=attachments, uploader=message.sender, message=None
     )

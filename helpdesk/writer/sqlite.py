@@ -101,7 +101,7 @@ def _commit(posts: Sequence[Post]) -> list[Answer]:
     posts = _resolved(cursor, posts)
     found = _look(cursor, posts)
     decided = plan(posts, found)
-    _store(cursor, decided, connection.ops.adapt_datetimefield_value(found.now))
+    _store(cursor, decided, str(found.now.replace(tzinfo=None)))
     return decided.answers
 
 
@@ -155,7 +155,7 @@ def _upload(row: Sequence[Any]) -> Upload:
 
 
 def _time(at: dt.datetime | str) -> dt.datetime:
-    """As Django stores it: UTC, without saying so."""
+    """As Django stores them: UTC, without saying so."""
     value = parse_datetime(at) if isinstance(at, str) else at
     assert value is not None  # noqa: S101 (the column is not null)
     return value.replace(tzinfo=dt.UTC)
