@@ -1,0 +1,69 @@
+// dashboard/alerts.js – what reaches an agent who looks elsewhere: a sound, a notification, the title
+
+import { effect } from "../vendor/signals-core.js";
+import { chime } from "../chat/sound.js";
+import { _ } from "../chat/words.js";
+import { gist, nameOf } from "./story.js";
+
+/** @typedef {import("./here.js").Here} Here */
+/** @typedef {import("./desk.js").News} News */
+
+const SOUND_GAP_MS = 1_500; // five messages at once are one sound
+
+/** @param {Here} here */
+export function watch(here) {
+  let heard = 0;
+  const loudest = oneTabOnly();
+  here.desk.onNews = (news) => {
+    const looking = document.hasFocus() && here.view.open.value === news.talk.id;
+    if (news.kind === "lost") here.view.say(lostWords(news));
+    if (news.kind === "ended" || news.kind === "lost" || looking || !loudest()) return;
+    if (here.prefs.sound.value && Date.now() - heard > SOUND_GAP_MS) {
+      heard = Date.now();
+      chime();
+    }
+    if (here.prefs.notifications.value && !document.hasFocus()) notify(here, news);
+  };
+  effect(() => {
+    const unread = here.desk.unread.value;
+    document.title = `${unread ? `(${unread}) ` : ""}${_("Desk")} · Helpdesk`;
+  });
+}
+
+/** Asked for only when somebody has switched it on. */
+export async function allowNotifications() {
+  if (!("Notification" in window)) return false;
+  return (await Notification.requestPermission()) === "granted";
+}
+
+/** @param {Here} here @param {News} news */
+function notify({ view }, { kind, talk, message }) {
+  if (!("Notification" in window) || Notification.permission !== "granted") return;
+  const name = nameOf(talk.customer.value);
+  const title = kind === "assigned" ? _("%(name)s has come to you", { name }) : name;
+  const shown = new Notification(title, { body: gist(message), tag: talk.id });
+  shown.onclick = () => {
+    window.focus();
+    view.show(talk.id);
+    shown.close();
+  };
+}
+
+/** @param {News} news */
+function lostWords({ talk }) {
+  const name = nameOf(talk.customer.value);
+  const { state, agent } = talk.facts.value;
+  if (state === "waiting") return _("%(name)s is back in the line.", { name });
+  return _("%(agent)s has the conversation with %(name)s now.", { agent: agent?.name ?? "", name });
+}
+
+/** Several tabs of one agent make one sound: the first that opened. Where locks are
+ * missing, each does. @returns {() => boolean} */
+function oneTabOnly() {
+  let ours = !navigator.locks;
+  void navigator.locks?.request("desk.alerts", () => {
+    ours = true;
+    return new Promise(() => {}); // held until the tab closes
+  });
+  return () => ours;
+}

@@ -1,0 +1,291 @@
+// dashboard/desk.js – snapshot + events = truth: what the desk has told this agent.
+// Knows neither socket nor page.
+//
+//   const desk = new Desk();
+//   desk.apply(frame)         welcome, event or pong; anything else is left alone
+//   desk.history(id, asked, ack)   the answer to a history.get
+//   desk.said(id, message)    our own message, once the desk has acknowledged it
+//   desk.mine desk.lines desk.agents desk.queues desk.me    signals to draw from
+//   desk.lacking()            [{conversation, after?}]: what to ask history.get for
+//   desk.resume()             the `after` of a hello
+//   desk.onNews = (news) => … something live happened that deserves a sound
+
+import { batch, computed, signal } from "../vendor/signals-core.js";
+import { Talk, place } from "./talk.js";
+
+/** @typedef {import("../chat/protocol.js").Conversation} Conversation */
+/** @typedef {import("../chat/protocol.js").Frame} Frame */
+/** @typedef {import("../chat/protocol.js").Message} Message */
+/** @typedef {{id: string, name: string, avatar?: string, status: "online"|"away"|"offline", reason?: string,
+ *   connected: boolean, active: boolean, load: number, capacity: number}} Agent */
+/** @typedef {{id: string, name: string, open: boolean, waiting: number, active: number,
+ *   longest_wait_seconds: number, staffed: number}} Queue */
+/** @typedef {{kind: "assigned"|"message"|"lost"|"ended", talk: Talk, message?: Message}} News */
+
+const HELLO_TALKS = 400; // a frame holds 64 KiB, an entry takes about 120 bytes
+
+export class Desk {
+  /** @type {Map<string, Talk>} */ #talks = new Map();
+  #open = "";
+
+  constructor() {
+    this.me = signal(/** @type {Agent|null} */ (null));
+    this.agents = signal(/** @type {Map<string, Agent>} */ (new Map()));
+    this.queues = signal(/** @type {Queue[]} */ ([]));
+    this.limits = signal({ text: 10_000, attachment_bytes: 10 * 2 ** 20, attachments: 5, types: /** @type {string[]} */ ([]) });
+    this.welcomed = signal(false);
+    /** Ids this agent holds, and those that ended but have not been put away. */
+    this.held = signal(/** @type {string[]} */ ([]));
+    this.waiting = signal(/** @type {string[]} */ ([]));
+
+    /** Whoever waits for an answer longest comes first, then the newest. */
+    this.mine = computed(() => this.#all(this.held.value).sort(byNeed));
+    this.lines = computed(() => {
+      const lines = new Map(this.queues.value.map((queue) => [queue.id, /** @type {Talk[]} */ ([])]));
+      for (const talk of this.#all(this.waiting.value)) lines.get(talk.facts.value.queue.id)?.push(talk);
+      for (const line of lines.values()) line.sort(byPosition);
+      return lines;
+    });
+    /** Who has waited longest over all lines; left messages only when nobody stands there. */
+    this.first = computed(() => {
+      const heads = [...this.lines.value.values()].flatMap((line) => line[0] ?? []);
+      return heads.sort((a, b) => Number(a.left) - Number(b.left) || compare(a.since, b.since))[0];
+    });
+    this.unread = computed(() => this.mine.value.filter((talk) => talk.unread.value > 0).length);
+    /** @type {(news: News) => void} */
+    this.onNews = () => {};
+  }
+
+  /** @param {string} id */
+  talk(id) {
+    return this.#talks.get(id);
+  }
+
+  /** @param {Frame} frame */
+  apply(frame) {
+    batch(() => this.#events[frame.type]?.(frame));
+  }
+
+  #events = /** @type {Record<string, (frame: any) => void>} */ ({
+    welcome: (frame) => this.#welcome(frame),
+    "message.posted": (frame) => this.#posted(frame),
+    "conversation.changed": (frame) => this.changed(frame.conversation),
+    "agent.changed": (frame) => this.agent(frame.agent),
+    "queue.changed": (frame) => this.#queue(frame.queue),
+    typing: (frame) => this.#typing(frame),
+    pong: (frame) => this.#pong(frame),
+  });
+
+  /** @param {any} frame */
+  #welcome(frame) {
+    const before = this.#talks;
+    this.#talks = new Map();
+    for (const conversation of [...frame.conversations, ...frame.waiting]) {
+      const talk = before.get(conversation.id) ?? new Talk(conversation);
+      talk.restart(conversation);
+      this.#talks.set(talk.id, talk);
+    }
+    for (const { id } of frame.conversations) {
+      this.#talks.get(id)?.resume(frame.messages[id] ?? [], frame.more[id] ?? false);
+    }
+    this.#keepWhatIsLookedAt(before);
+    this.me.value = frame.agent;
+    this.agents.value = new Map(frame.agents.map((/** @type {Agent} */ agent) => [agent.id, agent]));
+    this.queues.value = frame.queues;
+    this.limits.value = frame.limits;
+    this.held.value = frame.conversations.map(idOf);
+    this.waiting.value = frame.waiting.map(idOf);
+    this.welcomed.value = true;
+  }
+
+  /** Nothing vanishes under somebody's eyes: what is open stays readable.
+   * @param {Map<string, Talk>} before */
+  #keepWhatIsLookedAt(before) {
+    const talk = before.get(this.#open);
+    if (!talk || this.#talks.has(talk.id)) return;
+    talk.gone.value = true;
+    this.#talks.set(talk.id, talk);
+  }
+
+  /** @param {{conversation: string, message: Message}} frame */
+  #posted({ conversation, message }) {
+    const talk = this.#talks.get(conversation);
+    if (!talk) return;
+    talk.knows(place(message));
+    // Before the first page there is nothing to add to: the page will bring it.
+    const isNew = talk.loaded.value ? talk.add([message]) : true;
+    if (message.author.kind === "customer") talk.typing.value = null;
+    if (isNew && message.author.kind === "customer" && this.holds(talk)) {
+      this.onNews({ kind: "message", talk, message });
+    }
+  }
+
+  /** Also what a verb's ack brings. @param {Conversation} conversation */
+  changed(conversation) {
+    const talk = this.#talks.get(conversation.id) ?? new Talk(conversation);
+    const heldBefore = this.holds(talk) && this.held.value.includes(talk.id);
+    talk.change(conversation);
+    const { state, queue } = talk.facts.value;
+    const mineNow = this.holds(talk);
+    const waits = state === "waiting" && this.queues.value.some(({ id }) => id === queue.id);
+    const finished = heldBefore && state === "ended";
+    if (mineNow || waits || finished || talk.id === this.#open) this.#talks.set(talk.id, talk);
+    else this.#talks.delete(talk.id);
+    this.held.value = listed(this.held.value, talk.id, mineNow || finished || (state === "ended" && this.held.value.includes(talk.id)));
+    this.waiting.value = listed(this.waiting.value, talk.id, waits);
+    if (mineNow && !heldBefore) this.onNews({ kind: "assigned", talk });
+    if (finished) this.onNews({ kind: "ended", talk });
+    if (heldBefore && !mineNow && !finished) this.onNews({ kind: "lost", talk });
+  }
+
+  /** @param {Agent} agent */
+  agent(agent) {
+    this.agents.value = new Map(this.agents.value).set(agent.id, agent);
+    if (agent.id === this.me.value?.id) this.me.value = agent;
+  }
+
+  /** @param {Queue} queue */
+  #queue(queue) {
+    this.queues.value = this.queues.value.map((one) => (one.id === queue.id ? queue : one));
+  }
+
+  /** @param {{conversation: string, author: {kind: string, name: string}, on: boolean, text?: string}} frame */
+  #typing({ conversation, author, on, text }) {
+    const talk = this.#talks.get(conversation);
+    if (!talk || author.kind !== "customer") return;
+    talk.typing.value = on ? { name: author.name, text: text ?? "" } : null;
+  }
+
+  /** @param {{conversations: Record<string, [number, number]>}} frame */
+  #pong({ conversations }) {
+    for (const [id, [newest]] of Object.entries(conversations)) this.#talks.get(id)?.knows(newest);
+  }
+
+  /** A pong that speaks of changes this screen never heard: only a new welcome tells
+   * what they were. @param {{conversations: Record<string, [number, number]>}} pong */
+  missed({ conversations }) {
+    const held = this.#all(this.held.value).filter((talk) => this.holds(talk));
+    return (
+      held.some((talk) => !(talk.id in conversations)) ||
+      Object.entries(conversations).some(([id, [, version]]) => {
+        const talk = this.#talks.get(id);
+        return !talk || !this.holds(talk) || talk.facts.value.version < version;
+      })
+    );
+  }
+
+  /** @param {string} id @param {{before?: number, after?: number}} asked @param {Frame} ack */
+  history(id, asked, ack) {
+    const talk = this.#talks.get(id);
+    if (!talk) return;
+    batch(() => {
+      talk.add(ack.messages);
+      if (asked.after === undefined) talk.more.value = ack.more;
+    });
+  }
+
+  /** @param {string} id @param {Message} message */
+  said(id, message) {
+    const talk = this.#talks.get(id);
+    if (!talk) return;
+    if (talk.loaded.value) talk.add([message]);
+  }
+
+  /** @param {string} id @param {number} seq */
+  read(id, seq) {
+    const talk = this.#talks.get(id);
+    if (talk) talk.readHere.value = Math.max(talk.readHere.value, seq);
+  }
+
+  /** What somebody looks at is kept; what has ended and is left goes. @param {string} id */
+  look(id) {
+    const left = this.#talks.get(this.#open);
+    this.#open = id;
+    if (!left || left.id === id) return;
+    const { state } = left.facts.value;
+    if (state === "waiting" || this.holds(left)) return;
+    this.held.value = listed(this.held.value, left.id, false);
+    this.#talks.delete(left.id);
+  }
+
+  /** What somebody looks at. */
+  get looked() {
+    return this.#talks.get(this.#open);
+  }
+
+  /** @param {Talk} talk */
+  holds(talk) {
+    const { state, agent } = talk.facts.value;
+    return state === "active" && agent?.id === this.me.value?.id;
+  }
+
+  /** Only of what is held or looked at: the line's messages are nobody's to load. */
+  lacking() {
+    const lacks = [];
+    for (const talk of this.#talks.values()) {
+      if (talk.gone.value || !(this.holds(talk) || this.#reads(talk))) continue;
+      const wants = talk.wants;
+      if (wants) lacks.push({ conversation: talk.id, ...wants });
+    }
+    return lacks;
+  }
+
+  /** @param {Talk} talk */
+  #reads(talk) {
+    return talk.id === this.#open && talk.facts.value.state === "waiting";
+  }
+
+  resume() {
+    /** @type {Record<string, [number, string]>} */
+    const after = {};
+    for (const talk of this.mine.value.slice(0, HELLO_TALKS)) {
+      if (talk.held) after[talk.id] = talk.held;
+    }
+    return after;
+  }
+
+  /** @param {string[]} ids @returns {Talk[]} */
+  #all(ids) {
+    return ids.map((id) => this.#talks.get(id)).filter((talk) => talk !== undefined);
+  }
+}
+
+const idOf = (/** @type {{id: string}} */ { id }) => id;
+
+/** The same array when nothing changes, so that nothing is drawn again.
+ * @param {string[]} ids @param {string} id @param {boolean} belongs */
+function listed(ids, id, belongs) {
+  if (ids.includes(id) === belongs) return ids;
+  return belongs ? [...ids, id] : ids.filter((one) => one !== id);
+}
+
+/** @param {Talk} a @param {Talk} b */
+function byNeed(a, b) {
+  return rank(a) - rank(b) || (rank(a) === 0 ? compare(a.owedSince.value, b.owedSince.value) : compare(lastAt(b), lastAt(a)));
+}
+
+/** Waits for me, waits for the customer, has ended. @param {Talk} talk */
+function rank(talk) {
+  if (talk.facts.value.state === "ended") return 2;
+  return talk.owedSince.value ? 0 : 1;
+}
+
+/** @param {Talk} talk */
+function lastAt(talk) {
+  return talk.last.value?.at ?? talk.facts.value.started_at ?? talk.facts.value.created_at;
+}
+
+/** @param {Talk} a @param {Talk} b */
+function byPosition(a, b) {
+  const [first, second] = [a.facts.value, b.facts.value];
+  return (
+    Number(a.left) - Number(b.left) ||
+    (first.position ?? Infinity) - (second.position ?? Infinity) ||
+    compare(a.since, b.since)
+  );
+}
+
+/** @param {string|null|undefined} a @param {string|null|undefined} b */
+function compare(a, b) {
+  return (a ?? "") < (b ?? "") ? -1 : (a ?? "") > (b ?? "") ? 1 : 0;
+}

@@ -1,0 +1,286 @@
+// dashboard/feed.js – between the wire and the desk: every command the agent's screen gives.
+//
+//   const feed = new Feed(desk, {agent, socketUrl, statusUrl, …});
+//   feed.open()
+//   feed.state            signal: "connecting" | "online" | "offline" | "closed"
+//   feed.closedBy         signal: the close code when state is "closed"
+//   feed.pending          signal: what has been said and not yet stored
+//   feed.post end         kept in an outbox: they arrive, whatever the network does
+//   feed.take setStatus   answered now or refused now: Promise, rejected with {code, detail}
+//   feed.read typing earlier
+
+import { signal } from "../vendor/signals-core.js";
+import { Connection } from "../chat/connection.js";
+import { Outbox } from "../chat/outbox.js";
+import { newId } from "../chat/protocol.js";
+import { TypingSignal } from "../chat/typing.js";
+
+/** @typedef {import("./desk.js").Desk} Desk */
+/** @typedef {import("../chat/protocol.js").Frame} Frame */
+/** @typedef {import("../chat/protocol.js").Attachment} Attachment */
+
+const ANSWER_MS = 8_000;
+const SETTLE_MS = 150; // events overtake each other: look for holes when they have settled
+const LINE_MS = 5_000; // how often a waiting conversation that is looked at is read again
+const TYPING_MS = 8_000; // a customer who vanished while typing is not typing any more
+const RENEW_MS = 50 * 60_000; // file addresses are valid for an hour
+
+export class Feed {
+  #desk;
+  #connection;
+  #outbox;
+  /** @type {Map<string, {resolve: (frame: Frame) => void, reject: (refusal: Refusal) => void, timer: any}>} */ #asked = new Map();
+  /** @type {Set<string>} Conversations whose history is under way. */ #fetching = new Set();
+  /** @type {Map<string, TypingSignal>} */ #typing = new Map();
+  /** @type {Map<string, any>} */ #typed = new Map();
+  /** @type {any} */ #settling;
+  #behind = 0;
+
+  /**
+   * @param {Desk} desk
+   * @param {{agent: string, socketUrl: string, statusUrl?: string, storage?: Storage, Connection?: typeof Connection}} options
+   */
+  constructor(desk, { agent, socketUrl, statusUrl, storage, Connection: Line = Connection }) {
+    this.#desk = desk;
+    this.state = signal(/** @type {import("../chat/connection.js").State} */ ("connecting"));
+    this.closedBy = signal(0);
+    this.pending = signal(/** @type {import("../chat/outbox.js").Entry[]} */ ([]));
+    this.#connection = new Line({
+      url: socketUrl,
+      statusUrl,
+      hello: () => ({ after: desk.resume() }),
+      onFrame: (frame) => this.heard(frame),
+      onState: (state, code) => this.#became(state, code),
+    });
+    this.#outbox = new Outbox({
+      storageKey: `desk.outbox.${agent}`,
+      send: (command) => this.#connection.send(command),
+      onChange: () => (this.pending.value = this.#outbox.entries),
+      ...(storage && { storage }),
+    });
+    this.pending.value = this.#outbox.entries;
+  }
+
+  open() {
+    this.#connection.open();
+    setInterval(() => this.#readLine(), LINE_MS);
+    setInterval(() => this.#renewFiles(), RENEW_MS);
+  }
+
+  // --- what the agent does
+
+  /** @param {string} conversation @param {string} text @param {{note?: boolean, attachments?: Attachment[]}} [more] */
+  post(conversation, text, { note = false, attachments = [] } = {}) {
+    this.stopTyping(conversation);
+    this.#outbox.add({
+      type: "message.post",
+      conversation,
+      text,
+      ...(note && { note }),
+      ...(attachments.length && { attachments: attachments.map(({ id }) => id), shown: attachments }),
+    });
+  }
+
+  /** After what has been said before it. @param {string} conversation @param {string} outcome */
+  end(conversation, outcome) {
+    this.stopTyping(conversation);
+    this.#outbox.add({ type: "conversation.end", conversation, outcome });
+  }
+
+  /** @param {string} id */
+  retry(id) {
+    this.#outbox.retry(id);
+  }
+
+  /** @param {string} id */
+  drop(id) {
+    this.#outbox.drop(id);
+  }
+
+  /** @param {string} conversation */
+  async take(conversation) {
+    const ack = await this.#ask({ type: "conversation.take", conversation });
+    this.#desk.changed(ack.conversation);
+    this.#look();
+  }
+
+  /** @param {string} status @param {string} [reason] */
+  async setStatus(status, reason) {
+    const ack = await this.#ask({ type: "status.set", status, ...(reason && { reason }) });
+    this.#desk.agent(ack.agent);
+  }
+
+  /** @param {string} conversation @param {number} seq */
+  read(conversation, seq) {
+    this.#desk.read(conversation, seq);
+    this.#connection.send({ type: "message.read", conversation, seq });
+  }
+
+  /** @param {string} conversation */
+  touched(conversation) {
+    let typing = this.#typing.get(conversation);
+    if (!typing) {
+      typing = new TypingSignal(({ on }) => this.#connection.send({ type: "typing", conversation, on }));
+      this.#typing.set(conversation, typing);
+    }
+    typing.touched();
+  }
+
+  /** @param {string} conversation */
+  stopTyping(conversation) {
+    this.#typing.get(conversation)?.stopped();
+  }
+
+  /** @param {string} conversation @param {number} before */
+  earlier(conversation, before) {
+    return this.#fetch(conversation, { before });
+  }
+
+  /** @param {string} conversation */
+  look(conversation) {
+    this.#desk.look(conversation);
+    this.#look();
+  }
+
+  // --- what the desk says
+
+  /** @param {Frame} frame */
+  heard(frame) {
+    if (frame.type === "ack" || frame.type === "refused") this.#answered(frame);
+    this.#desk.apply(frame);
+    if (frame.type === "typing") this.#forgetTyping(frame.conversation);
+    if (frame.type === "message.posted") this.#outbox.settle(frame);
+    if (frame.type === "pong") this.#compare(frame);
+    if (frame.type === "welcome") this.#welcomed();
+    this.#look();
+  }
+
+  #welcomed() {
+    this.#behind = 0;
+    this.#fetching.clear();
+    // The connection counts as online only after this frame: then the outbox may send.
+    queueMicrotask(() => this.#outbox.resend());
+  }
+
+  /** @param {Frame} frame */
+  #answered(frame) {
+    const entry = this.#outbox.settle(frame);
+    if (entry && frame.type === "ack") this.#stored(entry.command, frame);
+    const asked = this.#asked.get(frame.id ?? "");
+    if (!asked) return;
+    this.#asked.delete(frame.id ?? "");
+    clearTimeout(asked.timer);
+    if (frame.type === "ack") asked.resolve(frame);
+    else asked.reject(new Refusal(frame.code, frame.detail));
+  }
+
+  /** @param {Frame} command @param {Frame} ack */
+  #stored(command, ack) {
+    if (command.type === "conversation.end") return this.#desk.changed(ack.conversation);
+    const { id, name, avatar } = this.#desk.me.value ?? { id: "", name: "" };
+    this.#desk.said(command.conversation, {
+      seq: ack.seq,
+      notes: ack.notes ?? 0,
+      id: command.id ?? "",
+      kind: command.note ? "note" : "text",
+      author: { kind: "agent", id, name, ...(avatar && { avatar }) },
+      text: command.text,
+      attachments: command.shown ?? [],
+      at: ack.at,
+    });
+  }
+
+  /** One pong may overtake the event it tells of; two in a row mean that the event is lost.
+   * @param {any} pong */
+  #compare(pong) {
+    this.#behind = this.#desk.missed(pong) ? this.#behind + 1 : 0;
+    if (this.#behind < 2) return;
+    this.#behind = 0;
+    this.#connection.close();
+    this.#connection.open();
+  }
+
+  /** @param {import("../chat/connection.js").State} state @param {number} [code] */
+  #became(state, code) {
+    this.state.value = state;
+    this.closedBy.value = state === "closed" ? (code ?? 0) : 0;
+    if (state === "online") return;
+    for (const { reject, timer } of this.#asked.values()) {
+      clearTimeout(timer);
+      reject(new Refusal("offline", ""));
+    }
+    this.#asked.clear();
+  }
+
+  // --- asking
+
+  /** @param {Frame} command @returns {Promise<Frame>} */
+  #ask(command) {
+    const id = newId();
+    return new Promise((resolve, reject) => {
+      if (!this.#connection.send({ ...command, id })) return reject(new Refusal("offline", ""));
+      const timer = setTimeout(() => {
+        this.#asked.delete(id);
+        reject(new Refusal("offline", ""));
+      }, ANSWER_MS);
+      this.#asked.set(id, { resolve, reject, timer });
+    });
+  }
+
+  /** @param {string} conversation @param {{before?: number, after?: number}} range */
+  async #fetch(conversation, range) {
+    if (this.#fetching.has(conversation)) return;
+    this.#fetching.add(conversation);
+    try {
+      const ack = await this.#ask({ type: "history.get", conversation, ...range });
+      this.#desk.history(conversation, range, ack);
+      this.#look();
+    } catch {
+      // Refused (it is somebody else's by now) or offline: the next event or welcome asks again.
+    } finally {
+      this.#fetching.delete(conversation);
+    }
+  }
+
+  /** Asks for what is missing, once events have settled. */
+  #look() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      for (const { conversation, ...range } of this.#desk.lacking()) void this.#fetch(conversation, range);
+    }, SETTLE_MS);
+  }
+
+  /** The messages of the line go to nobody: whoever reads there has to ask. */
+  #readLine() {
+    const talk = this.#desk.looked;
+    if (talk?.facts.value.state !== "waiting" || document.hidden) return;
+    const after = talk.held?.[0];
+    if (after) void this.#fetch(talk.id, { after });
+  }
+
+  async #renewFiles() {
+    const talk = this.#desk.looked;
+    if (!talk?.messages.value.some(({ attachments }) => attachments.length)) return;
+    const ack = await this.#ask({ type: "history.get", conversation: talk.id }).catch(() => null);
+    if (ack) talk.renew(ack.messages);
+  }
+
+  /** @param {string} conversation */
+  #forgetTyping(conversation) {
+    clearTimeout(this.#typed.get(conversation));
+    const timer = setTimeout(() => {
+      const talk = this.#desk.talk(conversation);
+      if (talk) talk.typing.value = null;
+    }, TYPING_MS);
+    this.#typed.set(conversation, timer);
+  }
+}
+
+/** What the desk, or the network, will not do now. */
+export class Refusal extends Error {
+  /** @param {string} code @param {string} detail */
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}

@@ -1,0 +1,94 @@
+// dashboard/keys.js – what the keyboard does everywhere; parts have keys of their own
+
+import { _ } from "../chat/words.js";
+
+/** @typedef {import("./here.js").Here} Here */
+
+/** What the sheet shows. A function: words are known only once the catalogue is. */
+export const SHORTCUTS = () => [
+  { keys: ["Mod+K"], does: _("Search or jump to a conversation") },
+  { keys: ["Alt+N"], does: _("Next unread conversation") },
+  { keys: ["Alt+↓", "Alt+↑"], does: _("Next or previous conversation") },
+  { keys: ["Alt+T"], does: _("Take the first in line") },
+  { keys: ["/"], does: _("Canned replies") },
+  { keys: ["Alt+M"], does: _("Reply or note") },
+  { keys: ["Enter"], does: _("Send") },
+  { keys: ["Shift Enter"], does: _("New line") },
+  { keys: ["Alt+E"], does: _("End the conversation") },
+  { keys: ["↓", "↑"], does: _("Walk the list") },
+  { keys: ["Esc"], does: _("Close, or back to the list") },
+  { keys: ["?"], does: _("This sheet") },
+];
+
+/** @param {Here} here @param {(talk: import("./talk.js").Talk) => void} take */
+export function listen(here, take) {
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.defaultPrevented) return;
+    const act = actions(here, take)[chord(event)];
+    if (!act || (here.view.dialog.value && chord(event) !== "Mod+KeyK")) return;
+    if (single(event) && (!here.prefs.singleKeys.value || writes(event.target))) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+/** By place on the keyboard: with Alt held down, a Mac types other letters. @param {KeyboardEvent} event */
+function chord({ altKey, ctrlKey, metaKey, code, key }) {
+  if ((ctrlKey || metaKey) && !altKey) return `Mod+${code}`;
+  if (altKey && !ctrlKey && !metaKey) return `Alt+${code}`;
+  return altKey || ctrlKey || metaKey ? "" : key;
+}
+
+/** @param {KeyboardEvent} event */
+const single = ({ altKey, ctrlKey, metaKey }) => !altKey && !ctrlKey && !metaKey;
+
+/** @param {EventTarget|null} target */
+function writes(target) {
+  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
+}
+
+/** @param {Here} here @param {(talk: import("./talk.js").Talk) => void} take @returns {Record<string, () => void>} */
+function actions({ desk, view, drafts }, take) {
+  const open = desk.talk(view.open.value);
+  const held = open && desk.holds(open) ? open : undefined;
+  return {
+    "Mod+KeyK": () => (view.dialog.value = view.dialog.value?.name === "jump" ? null : { name: "jump" }),
+    "Alt+KeyN": () => nextUnread(desk, view),
+    "Alt+ArrowDown": () => neighbour(desk, view, 1),
+    "Alt+ArrowUp": () => neighbour(desk, view, -1),
+    "Alt+KeyT": () => {
+      const first = desk.first.value;
+      if (first) take(first);
+    },
+    "Alt+KeyE": () => {
+      if (held) view.dialog.value = { name: "end", id: held.id };
+    },
+    "Alt+KeyM": () => {
+      if (!held) return;
+      const { isNote } = drafts.of(held.id);
+      isNote.value = !isNote.value;
+      view.focus.value++;
+    },
+    "/": () => {
+      if (!held) return;
+      if (!drafts.of(held.id).text.value) drafts.write(held.id, "/");
+      view.focus.value++;
+    },
+    "?": () => (view.dialog.value = { name: "keys" }),
+  };
+}
+
+/** @param {import("./desk.js").Desk} desk @param {import("./view.js").View} view */
+function nextUnread(desk, view) {
+  const others = desk.mine.value.filter((talk) => talk.unread.value && talk.id !== view.open.value);
+  if (others[0]) view.show(others[0].id);
+}
+
+/** @param {import("./desk.js").Desk} desk @param {import("./view.js").View} view @param {1|-1} step */
+function neighbour(desk, view, step) {
+  const talks = [...desk.mine.value, ...[...desk.lines.value.values()].flat()];
+  if (talks.length === 0) return;
+  const here = talks.findIndex(({ id }) => id === view.open.value);
+  const next = here < 0 ? (step > 0 ? 0 : talks.length - 1) : (here + step + talks.length) % talks.length;
+  view.show(talks[next].id);
+}

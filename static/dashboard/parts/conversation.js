@@ -1,0 +1,136 @@
+// dashboard/parts/conversation.js – the middle column: one conversation, or why there is none
+
+import { _, n_ } from "../../chat/words.js";
+import { html, useEffect, useLayoutEffect, useRef } from "../ui.js";
+import { useHere } from "../here.js";
+import { nameOf, outcomeName } from "../story.js";
+import { address } from "../view.js";
+import { Composer } from "./composer.js";
+import { Messages } from "./messages.js";
+import { Avatar, Icon, Span, keyName } from "./small.js";
+import { Take, useTake } from "./rail.js";
+
+/** @typedef {import("../talk.js").Talk} Talk */
+
+export function Conversation() {
+  const { desk, view, feed } = useHere();
+  const id = view.open.value;
+  useEffect(() => feed.look(id), [id, desk.welcomed.value]);
+  if (!desk.welcomed.value) return html`<div class="talk"><${Bones} /></div>`;
+  // Reading the lists makes this part draw itself again when a conversation comes or goes.
+  void [desk.held.value, desk.waiting.value];
+  const talk = desk.talk(id);
+  if (!id) return html`<${Nothing} />`;
+  return talk ? html`<${Open} key=${id} talk=${talk} />` : html`<${Missing} />`;
+}
+
+/** @param {{talk: Talk}} props */
+function Open({ talk }) {
+  const { desk } = useHere();
+  const mine = desk.holds(talk);
+  const root = useRef(/** @type {HTMLElement|null} */ (null));
+  // The composer goes when the conversation ends; whoever stood in it is not thrown to the top of the page.
+  const stood = useRef(false);
+  stood.current = !!root.current?.querySelector(".composer")?.contains(document.activeElement);
+  useLayoutEffect(() => {
+    if (!mine && stood.current) root.current?.querySelector(/** @type {"div"} */ (".messages"))?.focus();
+  }, [mine]);
+  return html`<div class="talk" ref=${root}>
+    <${Head} talk=${talk} mine=${mine} />
+    <${Messages} talk=${talk} />
+    ${mine ? html`<${Composer} talk=${talk} />` : html`<${Instead} talk=${talk} />`}
+  </div>`;
+}
+
+/** @param {{talk: Talk, mine: boolean}} props */
+function Head({ talk, mine }) {
+  const { view } = useHere();
+  const { id, queue, state, created_at: since, started_at: started } = talk.facts.value;
+  const customer = talk.customer.value;
+  return html`<header class="talk-head">
+    <a class="icon-button back" href="#/"><${Icon} name="arrow-left" /><span class="heard">${_("Back to the list")}</span></a>
+    <${Avatar} id=${customer.id} name=${nameOf(customer)} />
+    <div class="title">
+      <h1>${nameOf(customer)}</h1>
+      <p>
+        <span>${queue.name}</span>
+        ${state !== "ended" && html`<span><${Span} since=${started ?? since} /></span>`}
+        ${state !== "ended" &&
+        html`<span class=${customer.online ? "good" : ""}>${customer.online ? _("on the page") : _("not on the page")}</span>`}
+      </p>
+    </div>
+    <a class="button about-link" href=${view.about.value ? address(id) : `${address(id)}/about`}
+      aria-current=${view.about.value ? "true" : undefined}><${Icon} name="user" />${_("Customer")}</a>
+    ${mine &&
+    html`<button type="button" class="button end" onClick=${() => (view.dialog.value = { name: "end", id })}>
+      <${Icon} name="circle-check" />${_("End")}
+    </button>`}
+  </header>`;
+}
+
+/** Where the composer would stand. @param {{talk: Talk}} props */
+function Instead({ talk }) {
+  const { state, outcome, agent } = talk.facts.value;
+  const name = nameOf(talk.customer.value);
+  if (talk.gone.value) return html`<p class="instead">${_("This conversation left you while you were away.")}</p>`;
+  if (state === "ended") {
+    return html`<p class="instead"><span>${_("This conversation has ended.")}</span><span class="tag">${outcomeName(outcome)}</span></p>`;
+  }
+  if (state === "waiting") {
+    return html`<div class="instead"><span>${_("%(name)s waits in line. You are reading along unseen.", { name })}</span>
+      <${Take} talk=${talk} class="primary" /></div>`;
+  }
+  return html`<p class="instead">${_("%(agent)s has this conversation.", { agent: agent?.name ?? "" })}</p>`;
+}
+
+/** Nothing is open: say what waits, or that all is quiet. */
+function Nothing() {
+  const { desk, feed, view } = useHere();
+  const take = useTake();
+  const me = desk.me.value;
+  const first = desk.first.value;
+  const waiting = desk.waiting.value.length;
+  const unread = desk.mine.value.find((talk) => talk.unread.value > 0);
+  const online = () => feed.setStatus("online").catch(() => {});
+  if (unread) {
+    return html`<${Calm} title=${_("%(name)s waits for your answer", { name: nameOf(unread.customer.value) })}>
+      <button type="button" class="button primary" onClick=${() => view.show(unread.id)}>${_("Open")}</button>
+      <p class="hint">${_("%(keys)s opens the next unread one.", { keys: keyName("Alt+N") })}</p>
+    <//>`;
+  }
+  if (first) {
+    return html`<${Calm} title=${n_("%(n)s person waits in line", "%(n)s people wait in line", waiting)}>
+      <p>${_("Longest:")} <${Span} since=${first.facts.value.created_at} /></p>
+      <button type="button" class="button primary" onClick=${() => take(first)}>${_("Take the first")}</button>
+      <p class="hint">${_("%(keys)s does the same.", { keys: keyName("Alt+T") })}</p>
+    <//>`;
+  }
+  if (me && me.status !== "online") {
+    return html`<${Calm} title=${me.status === "away" ? _("You are away") : _("You are offline")}>
+      <p>${_("New conversations do not come to you.")}</p>
+      <button type="button" class="button primary" onClick=${online}>${_("Go online")}</button>
+    <//>`;
+  }
+  if (desk.mine.value.length) {
+    return html`<${Calm} title=${_("Everybody has an answer")}><p>${_("Open a conversation on the left.")}</p><//>`;
+  }
+  return html`<${Calm} title=${_("All quiet")}><p>${_("When somebody comes, they appear on the left, with a sound.")}</p><//>`;
+}
+
+/** @param {{title: string, children?: any}} props */
+function Calm({ title, children }) {
+  return html`<div class="talk calm"><div><h1>${title}</h1>${children}</div></div>`;
+}
+
+function Missing() {
+  return html`<${Calm} title=${_("This conversation is not on your desk")}>
+    <p>${_("It has ended, or a colleague has it.")}</p>
+    <a class="button" href="#/">${_("Back to the list")}</a>
+  <//>`;
+}
+
+function Bones() {
+  return html`<div class="bones" aria-hidden="true">
+    ${["them", "them", "me", "them", "me"].map((side) => html`<span class=${`bone bubble-bone ${side}`}></span>`)}
+  </div>`;
+}

@@ -1,0 +1,212 @@
+// dashboard/parts/rail.js – the left column: me, mine, the line, colleagues
+
+import { _, n_ } from "../../chat/words.js";
+import { html, useRef } from "../ui.js";
+import { useHere } from "../here.js";
+import { gist, nameOf } from "../story.js";
+import { address } from "../view.js";
+import { Status, statusName } from "./status.js";
+import { Age, Avatar, Icon, Span, keyName } from "./small.js";
+
+/** @typedef {import("../talk.js").Talk} Talk */
+/** @typedef {import("../desk.js").Queue} Queue */
+/** @typedef {import("../desk.js").Agent} Agent */
+
+export function Rail() {
+  const { desk, view } = useHere();
+  return html`<nav class="rail" aria-label=${_("Conversations")} onKeyDown=${walk}>
+    <div class="rail-head">
+      <${Status} />
+      <button type="button" class="jump" onClick=${() => (view.dialog.value = { name: "jump" })}>
+        <${Icon} name="search" /><span>${_("Search or jump to")}</span><kbd>${keyName("Mod+K")}</kbd>
+      </button>
+    </div>
+    <div class="rail-lists">
+      ${desk.welcomed.value ? html`<${Mine} /><${Lines} /><${Colleagues} />` : html`<${Skeleton} />`}
+    </div>
+    <div class="rail-foot">
+      <button type="button" onClick=${() => (view.dialog.value = { name: "settings" })}>
+        <${Icon} name="settings" />${_("Settings")}
+      </button>
+      <button type="button" onClick=${() => (view.dialog.value = { name: "keys" })}>
+        <${Icon} name="keyboard" />${_("Shortcuts")}
+      </button>
+    </div>
+  </nav>`;
+}
+
+function Mine() {
+  const { desk } = useHere();
+  const over = useRef(/** @type {string[]|null} */ (null));
+  const talks = steady(desk.mine.value, over);
+  return html`<section aria-labelledby="mine">
+    <h2 id="mine">${_("Mine")}<span class="count">${talks.length || ""}</span></h2>
+    ${talks.length === 0 && html`<p class="quiet">${_("You hold no conversation.")}</p>`}
+    <ul onPointerEnter=${() => (over.current = talks.map(({ id }) => id))} onPointerLeave=${() => (over.current = null)}>
+      ${talks.map((talk) => html`<${MyRow} key=${talk.id} talk=${talk} />`)}
+    </ul>
+  </section>`;
+}
+
+/** Nothing moves under the pointer: while it is over the list, the order of then
+ * holds and what is new comes last. @param {Talk[]} talks @param {{current: string[]|null}} over */
+function steady(talks, over) {
+  const kept = over.current;
+  if (!kept) return talks;
+  const rank = (/** @type {Talk} */ { id }) => (kept.indexOf(id) + 1 || kept.length + 1);
+  return [...talks].sort((a, b) => rank(a) - rank(b));
+}
+
+/** @param {{talk: Talk}} props */
+function MyRow({ talk }) {
+  const { view, feed } = useHere();
+  const { id, state, created_at: since } = talk.facts.value;
+  const customer = talk.customer.value;
+  const unread = talk.unread.value;
+  const unsent = feed.pending.value.some(({ command, state }) => command.conversation === id && state === "failed");
+  const last = talk.last.value;
+  return html`<li class=${`row ${unread ? "unread" : ""} ${state === "ended" ? "over" : ""}`}>
+    <a href=${address(id)} data-row aria-current=${view.open.value === id ? "true" : undefined}>
+      <${Avatar} id=${customer.id} name=${nameOf(customer)} dot=${customer.online ? "here" : "away"} />
+      <span class="who">${nameOf(customer)}</span>
+      <span class="when"><${Age} at=${last?.at ?? since} /></span>
+      <span class="gist"><${Gist} talk=${talk} /></span>
+      ${unsent && html`<span class="tag danger">${_("Not sent")}</span>`}
+      ${unread > 0 && html`<span class="badge">${unread}<span class="heard"> ${_("unread")}</span></span>`}
+    </a>
+  </li>`;
+}
+
+/** @param {{talk: Talk}} props */
+function Gist({ talk }) {
+  const { desk, view, drafts } = useHere();
+  const last = talk.last.value;
+  if (talk.facts.value.state === "ended") return html`<em>${_("Ended")}</em>`;
+  if (talk.typing.value) return html`<em>${_("is typing …")}</em>`;
+  const draft = view.open.value !== talk.id && drafts.of(talk.id).reply.value;
+  if (draft) return html`<em>${_("Draft:")}</em> ${draft}`;
+  if (!last) return talk.loaded.value ? _("Has just come to you") : "";
+  const mine = last.author.id === desk.me.value?.id;
+  return html`${mine && html`<span class="by">${last.kind === "note" ? _("Note:") : _("You:")}</span> `}${gist(last)}`;
+}
+
+function Lines() {
+  const { desk } = useHere();
+  return desk.queues.value.map((queue) => html`<${Line} key=${queue.id} queue=${queue} />`);
+}
+
+/** @param {{queue: Queue}} props */
+function Line({ queue }) {
+  const { desk } = useHere();
+  const talks = desk.lines.value.get(queue.id) ?? [];
+  const heading = `line-${queue.id}`;
+  return html`<section aria-labelledby=${heading}>
+    <h2 id=${heading}>
+      <span>${_("Line")} · ${queue.name}</span>
+      ${!queue.open && html`<span class="tag">${_("closed")}</span>`}
+      <span class="count">${talks.length || ""}</span>
+    </h2>
+    ${talks.length === 0 && html`<p class="quiet">${_("Nobody waits.")}</p>`}
+    <ol>${talks.map((talk, i) => html`<${LineRow} key=${talk.id} talk=${talk} position=${i + 1} />`)}</ol>
+  </section>`;
+}
+
+/** @param {{talk: Talk, position: number}} props */
+function LineRow({ talk, position }) {
+  const { view } = useHere();
+  const { id, left, created_at: since } = talk.facts.value;
+  const customer = talk.customer.value;
+  return html`<li class="row in-line">
+    <a href=${address(id)} data-row aria-current=${view.open.value === id ? "true" : undefined}>
+      <span class="place" aria-hidden="true">${left ? html`<${Icon} name="mail" />` : position}</span>
+      <span class="who">${nameOf(customer)}</span>
+      <span class="when waits"><${Span} since=${since} /></span>
+      <span class="gist">${left ? _("Left a message") : pageOf(customer) || _("Waits for an answer")}</span>
+    </a>
+    <${Take} talk=${talk} />
+  </li>`;
+}
+
+/** @param {any} customer */
+const pageOf = ({ page }) => page?.title || page?.url || "";
+
+/** @param {{talk: Talk, class?: string}} props */
+export function Take({ talk, class: kind = "" }) {
+  const take = useTake();
+  return html`<button type="button" class=${`button take ${kind}`} data-take=${talk.id} onClick=${() => take(talk)}
+    aria-label=${_("Take %(name)s", { name: nameOf(talk.customer.value) })}>${_("Take")}</button>`;
+}
+
+/** Takes somebody from the line and opens the conversation, or says who was quicker. */
+export const useTake = () => taker(useHere());
+
+/** @param {import("../here.js").Here} here */
+export function taker({ feed, view }) {
+  return async (/** @type {Talk} */ talk) => {
+    try {
+      await feed.take(talk.id);
+      view.show(talk.id);
+    } catch (refusal) {
+      view.say(whyNot(/** @type {any} */ (refusal), talk));
+    }
+  };
+}
+
+/** @param {{code: string, message: string}} refusal @param {Talk} talk */
+function whyNot({ code, message }, talk) {
+  const holder = talk.facts.value.agent?.name;
+  switch (code) {
+    case "already_taken":
+      return holder ? _("%(name)s was quicker.", { name: holder }) : _("Somebody else was quicker.");
+    case "full":
+      return _("You have no room for another conversation. End one first.");
+    case "ended":
+      return _("This conversation has ended.");
+    case "offline":
+      return _("No connection to the desk just now. Try again in a moment.");
+    default:
+      return message;
+  }
+}
+
+function Colleagues() {
+  const { desk } = useHere();
+  const others = [...desk.agents.value.values()].filter(({ id }) => id !== desk.me.value?.id);
+  others.sort((a, b) => Number(b.connected) - Number(a.connected) || a.name.localeCompare(b.name));
+  const here = others.filter(({ connected }) => connected).length;
+  return html`<section aria-labelledby="colleagues">
+    <h2 id="colleagues">${_("Colleagues")}<span class="count">${here || ""}</span></h2>
+    ${others.length === 0 && html`<p class="quiet">${_("Nobody else staffs your queues.")}</p>`}
+    <ul class="colleagues">${others.map((agent) => html`<${Colleague} key=${agent.id} agent=${agent} />`)}</ul>
+  </section>`;
+}
+
+/** @param {{agent: Agent}} props */
+function Colleague({ agent }) {
+  const { name, id, avatar, connected, status, reason, load, capacity } = agent;
+  const dot = connected ? status : "lost";
+  const state = connected ? statusName(status) : _("Not connected");
+  return html`<li>
+    <${Avatar} id=${id} name=${name} avatar=${avatar} dot=${dot} />
+    <span class="who">${name}</span>
+    <span class="state">${state}${connected && status !== "online" && reason ? ` · ${reason}` : ""}</span>
+    <span class="load" title=${n_("%(n)s conversation", "%(n)s conversations", load)}>${load}/${capacity}</span>
+  </li>`;
+}
+
+function Skeleton() {
+  return html`<div class="skeleton" role="status">
+    <span class="heard">${_("Opening the desk …")}</span>
+    ${[0, 1, 2, 3, 4].map(() => html`<div class="bone-row"><span class="bone round"></span><span class="bone"></span></div>`)}
+  </div>`;
+}
+
+/** Arrow keys go from row to row; Home and End to the first and the last. @param {KeyboardEvent} event */
+function walk(event) {
+  const rows = /** @type {HTMLElement[]} */ ([...(/** @type {Element} */ (event.currentTarget).querySelectorAll("[data-row]"))]);
+  const here = rows.indexOf(/** @type {any} */ (document.activeElement));
+  const to = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: rows.length - 1 }[event.key];
+  if (to === undefined || here < 0 || event.altKey || event.metaKey || event.ctrlKey) return;
+  event.preventDefault();
+  rows[to]?.focus();
+}

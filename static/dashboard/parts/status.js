@@ -1,0 +1,76 @@
+// dashboard/parts/status.js – who I am, what I chose, how much I hold
+
+import { _ } from "../../chat/words.js";
+import { html, useState } from "../ui.js";
+import { useHere } from "../here.js";
+import { Avatar, Disclosure, Icon } from "./small.js";
+
+const STATUSES = /** @type {const} */ (["online", "away", "offline"]);
+
+/** @param {string} status */
+export function statusName(status) {
+  return { online: _("Online"), away: _("Away"), offline: _("Offline") }[status] ?? status;
+}
+
+/** @param {string} status */
+function meaning(status) {
+  return {
+    online: _("New conversations come to you"),
+    away: _("You keep yours, nothing new comes"),
+    offline: _("You have gone home"),
+  }[status];
+}
+
+export function Status() {
+  const { desk, places } = useHere();
+  const me = desk.me.value ?? { id: places.agent, name: places.name, status: "offline", load: 0, capacity: 0, reason: "" };
+  const label = html`<${Avatar} ...${me} dot=${desk.welcomed.value ? me.status : "lost"} />
+    <span class="me">
+      <span class="who">${me.name}</span>
+      <span class="state">${desk.welcomed.value ? statusName(me.status) : _("Connecting …")}${
+        me.status !== "online" && me.reason ? ` · ${me.reason}` : ""
+      }</span>
+    </span>
+    ${desk.welcomed.value && html`<${Load} load=${me.load} capacity=${me.capacity} />`}
+    <${Icon} name="chevron-down" />`;
+  return html`<${Disclosure} class="status" label=${label}>${(/** @type {() => void} */ close) => html`<${Picker} close=${close} />`}<//>`;
+}
+
+/** @param {{load: number, capacity: number}} props */
+function Load({ load, capacity }) {
+  const words = _("%(load)s of %(capacity)s conversations", { load, capacity });
+  return html`<span class=${`load ${load >= capacity ? "full" : ""}`} title=${words}>
+    <span aria-hidden="true">${load}/${capacity}</span><span class="heard">${words}</span>
+  </span>`;
+}
+
+/** @param {{close: () => void}} props */
+function Picker({ close }) {
+  const { desk, feed, view } = useHere();
+  const me = desk.me.value;
+  const [reason, setReason] = useState(me?.reason ?? "");
+  const choose = async (/** @type {string} */ status) => {
+    close();
+    try {
+      await feed.setStatus(status, status === "online" ? "" : reason.trim());
+    } catch {
+      view.say(_("Your status could not be changed. Try again in a moment."));
+    }
+  };
+  return html`<div class="choices" role="group" aria-label=${_("Status")}>
+    ${STATUSES.map(
+      (status) => html`<button type="button" class="choice" aria-pressed=${me?.status === status ? "true" : "false"}
+        onClick=${() => choose(status)}>
+        <span class=${`dot ${status}`} aria-hidden="true"></span>
+        <span class="who">${statusName(status)}</span>
+        <span class="hint">${meaning(status)}</span>
+        ${me?.status === status && html`<${Icon} name="check" />`}
+      </button>`,
+    )}
+    <label class="field">${_("Why you are away (colleagues see it)")}
+      <input value=${reason} maxlength="200" placeholder=${_("Lunch, back at two")}
+        onInput=${(/** @type {any} */ event) => setReason(event.target.value)}
+        onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && choose(me?.status === "offline" ? "offline" : "away")} />
+    </label>
+  </div>`;
+}

@@ -1,0 +1,15 @@
+// dashboard/ui.js – what every part needs to draw itself
+
+import { createElement, render } from "../vendor/preact.js";
+import {
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "../vendor/hooks.js";
+import htm from "../vendor/htm.js";
+
+export const html = htm.bind(createElement);
+export { render, useEffect, useId, useLayoutEffect, useMemo, useRef, useState };

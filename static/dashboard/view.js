@@ -1,0 +1,48 @@
+// dashboard/view.js – what the screen shows: which conversation, which dialog, what it says
+//
+// The address's hash is the truth (#/<conversation>, #/<conversation>/about), so that the
+// browser's own Back works, on a phone as well.
+
+import { computed, signal } from "../vendor/signals-core.js";
+
+/** @typedef {{name: "keys"|"jump"|"settings"}|{name: "end", id: string}} Dialog */
+
+const NOTICE_MS = 8_000;
+
+export class View {
+  /** @type {any} */ #timer;
+
+  /** @param {Window} [page] */
+  constructor(page = window) {
+    this.hash = signal(page.location.hash);
+    this.open = computed(() => this.hash.value.split("/")[1] ?? "");
+    this.about = computed(() => this.hash.value.endsWith("/about"));
+    this.dialog = signal(/** @type {Dialog|null} */ (null));
+    this.notice = signal("");
+    /** The composer wants the keyboard: raised when the person, not the desk, moved. */
+    this.focus = signal(0);
+    page.addEventListener("hashchange", () => (this.hash.value = page.location.hash));
+  }
+
+  /** @param {string} id */
+  show(id) {
+    location.hash = address(id);
+    this.hash.value = location.hash;
+    this.focus.value++;
+  }
+
+  close() {
+    location.hash = "#/";
+    this.hash.value = "#/";
+  }
+
+  /** @param {string} text */
+  say(text) {
+    clearTimeout(this.#timer);
+    this.notice.value = text;
+    this.#timer = setTimeout(() => (this.notice.value = ""), NOTICE_MS);
+  }
+}
+
+/** @param {string} id */
+export const address = (id) => `#/${id}`;
