@@ -12,7 +12,6 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 django = get_asgi_application()  # before what follows, which needs the models
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -29,7 +28,7 @@ checks.refuse_unsafe()
 sockets = URLRouter(
     [
         path("ws/customer/<str:key>/", CustomerConsumer.as_asgi()),
-        path("ws/agent/", AuthMiddlewareStack(AgentConsumer.as_asgi())),
+        path("ws/agent/", AgentConsumer.as_asgi()),
     ]
 )
 
@@ -38,5 +37,5 @@ application = Door(
     proxies=settings.HELPDESK_PROXIES,
     loopback_only=settings.HELPDESK_DEMO or not settings.HELPDESK_LIMITS,
 )
-if not settings.DEBUG:  # `run` and `runserver` serve them from where they are written
+if settings.HELPDESK_PRODUCTION:  # otherwise runserver and `run` serve them
     application = StaticFiles(application, settings.STATIC_ROOT, settings.STATIC_URL)

