@@ -4,22 +4,20 @@ is, and who may stand before it."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.http.request import split_domain_port, validate_host
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from helpdesk.database import reading
 from helpdesk.errors import Forbidden, Refused
+from helpdesk.origins import may_enter, own_origin_of
 from helpdesk.refusals import as_response
 
 from .identity import TokenInvalid
 from .models import Site
-from .origins import may_enter, own_origin
 
 PREFLIGHT_SECONDS = 600  # how long a browser may remember our answer to its question
 
@@ -92,23 +90,6 @@ def check_origin(request: HttpRequest, site: Site, *, needed: bool = True) -> No
         return
     if not may_enter(origin, site, own_origin_of(request)):
         raise Forbidden("Pages of this origin may not use this site's chat.")
-
-
-def own_origin_of(request: HttpRequest) -> str | None:
-    return own_origin(request.scheme or "", request.get_host().lower())
-
-
-def own_origin_of_scope(scope: Mapping[str, Any]) -> str | None:
-    """The same for a socket's handshake, which Django's own check does not see."""
-    hosts = [
-        value.decode("latin1") for name, value in scope["headers"] if name == b"host"
-    ]
-    if len(hosts) != 1:
-        return None
-    domain, _ = split_domain_port(hosts[0])
-    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
-        return None
-    return own_origin("https" if scope["scheme"] == "wss" else "http", hosts[0].lower())
 
 
 def bearer(request: HttpRequest) -> str:

@@ -1,4 +1,4 @@
-"""The customer side's facts: the sites that embed the widget, and who wrote from them."""
+"""The customer side's facts: the sites that embed the widget, and who wrote there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .origins import exact_origin
+from helpdesk.origins import exact_origin
 
 
 def new_secret() -> str:
@@ -99,7 +99,8 @@ class Customer(models.Model):
     )
     name = models.CharField(_("name"), max_length=80, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
-    external_id = models.CharField(
+    # NULL, not "": several customers may have none, and no two the same one.
+    external_id = models.CharField(  # noqa: DJ001
         _("proven id"), max_length=200, null=True, blank=True, editable=False
     )
     locale = models.CharField(_("language"), max_length=35, blank=True)

@@ -1,6 +1,6 @@
 """Wiring: what a server process serves.
 
-    python -m helpdesk start        or        daphne helpdesk.asgi:application
+python -m helpdesk start        or        daphne helpdesk.asgi:application
 """
 
 from __future__ import annotations

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
-
-if TYPE_CHECKING:
-    from .models import Site
+from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # As browsers send it: lower case, other scripts as xn--, no wildcard.
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+class Allows(Protocol):
+    """A site."""
+
+    def allows(self, origin: str) -> bool: ...
 
 
 def exact_origin(text: str) -> str | None:
@@ -35,7 +41,7 @@ def exact_origin(text: str) -> str | None:
     return f"{parts.scheme}://{host}:{port}"
 
 
-def may_enter(origin: str | None, site: Site, own: str | None) -> bool:
+def may_enter(origin: str | None, site: Allows, own: str | None) -> bool:
     """Whether a page of this origin may use the site's doors. A browser always says
     where it comes from when it writes or opens a socket; without a word, nobody
     enters. `null`, as sandboxed and local pages say, is never one of ours."""
@@ -50,3 +56,21 @@ def own_origin(scheme: str, host: str) -> str | None:
     must have passed ALLOWED_HOSTS (else a name rebound to this machine's address
     would call itself ours)."""
     return exact_origin(settings.HELPDESK_PUBLIC_URL or f"{scheme}://{host}")
+
+
+def own_origin_of(request: HttpRequest) -> str | None:
+    return own_origin(request.scheme or "", request.get_host().lower())
+
+
+def own_origin_of_scope(scope: Mapping[str, Any]) -> str | None:
+    """The same for a socket's handshake, which Django's own check does not see."""
+    hosts = [
+        value.decode("latin1") for name, value in scope["headers"] if name == b"host"
+    ]
+    if len(hosts) != 1:
+        return None
+    domain, _ = split_domain_port(hosts[0])
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return None
+    scheme = "https" if scope.get("scheme") == "wss" else "http"  # daphne tells none
+    return own_origin(scheme, hosts[0].lower())

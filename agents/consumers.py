@@ -1,0 +1,93 @@
+"""The agent's socket: /ws/agent/."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest, parse_cookie
+
+from helpdesk import clock, conversations, pairing, protocol
+from helpdesk.consumers import FORBIDDEN, SOCKETS_PER_PERSON, Close, DeskConsumer
+from helpdesk.database import in_transaction, reading
+from helpdesk.desk import FLICKER_SECONDS
+from helpdesk.origins import own_origin_of_scope
+
+from . import voice
+from .models import Agent
+
+
+class AgentConsumer(DeskConsumer):
+    hello = protocol.AgentHello
+    voice: voice.AgentVoice
+
+    @staticmethod
+    def parse(text: str) -> protocol.Command:
+        return protocol.parse_agent(text)
+
+    async def admit(self) -> None:
+        """Signed in, an agent, and from a page of this very server: another site's
+        script must not use the session."""
+        origins = [value for key, value in self.scope["headers"] if key == b"origin"]
+        own = own_origin_of_scope(self.scope)
+        if own is None or [own.encode()] != origins:
+            raise Close(FORBIDDEN)
+        self.session_key = session_key(self.scope["headers"])
+        agent = await reading(agent_of, self.session_key)
+        if agent is None:
+            raise Close(FORBIDDEN)
+        self.agent = agent
+
+    async def greet(self, frame: protocol.AgentHello) -> bytes:
+        agent = self.agent
+        self.count(("agent", str(agent.pk)), SOCKETS_PER_PERSON)
+        self.voice = voice.AgentVoice(agent, self)
+        queues = await reading(pairing.queues_of, agent.pk)
+        self.join(f"agent.{agent.pk}", *(f"queue.{queue}" for queue in queues))
+        if await self.desk.arrive(agent.pk):
+            await in_transaction(moved, agent)
+            self.desk.nudge(queues)
+        welcome, marks = await reading(voice.welcome, agent, frame)
+        for mark in marks:
+            self.desk.newest.learn(mark)
+        return protocol.encode(welcome)
+
+    async def left(self) -> None:
+        agent = self.agent
+        if await self.desk.leave(agent.pk):
+            await in_transaction(clock.agent_moved, agent.pk)
+            self.desk.later(FLICKER_SECONDS, lambda: in_transaction(moved, agent))
+
+    @classmethod
+    async def revoked(cls, sockets: list[Any]) -> list[Any]:
+        """Signed out, deactivated, password changed, no agent any more."""
+
+        def check() -> list[AgentConsumer]:
+            return [s for s in sockets if agent_of(s.session_key) != s.agent]
+
+        return await reading(check)
+
+
+def moved(agent: Agent) -> None:
+    """The agent came or went: note since when, and tell colleagues."""
+    clock.agent_moved(agent.pk)
+    conversations.tell_agent(agent)
+
+
+def session_key(headers: list[tuple[bytes, bytes]]) -> str:
+    cookies = [value.decode("latin1") for name, value in headers if name == b"cookie"]
+    return parse_cookie("; ".join(cookies)).get(settings.SESSION_COOKIE_NAME, "")
+
+
+def agent_of(key: str) -> Agent | None:
+    """Whose session it is, as it is stored now. Django checks the user's backend,
+    whether they are active, and the hash of their password, which ends the sessions
+    of before a change."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    if not user.is_authenticated or not user.is_active:
+        return None
+    return Agent.objects.filter(user_id=user.pk).first()

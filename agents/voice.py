@@ -1,0 +1,224 @@
+"""What agents can ask of the desk, over whichever transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from helpdesk import (
+    conversations,
+    desk,
+    hub,
+    limits,
+    pairing,
+    protocol,
+    snapshots,
+    uploads,
+    writer,
+)
+from helpdesk.database import db_now, in_transaction, reading
+from helpdesk.errors import ConversationUnknown, Forbidden, RateLimited
+from helpdesk.models import Conversation
+from helpdesk.newest import mark_of
+from helpdesk.voices import Verb, Voice
+
+from .models import Agent
+
+HEARTBEAT_SECONDS = 20
+
+
+class AgentVoice(Voice):
+    def __init__(self, agent: Agent, listener: hub.Listener) -> None:
+        super().__init__(agent.pk, listener)
+        self.agent = agent
+        self.author = protocol.Author("agent", str(agent.pk), agent.name)
+        self.desk = desk.current()
+
+    # --- talking
+
+    async def post(self, frame: protocol.AgentPost) -> bytes:
+        bucket = limits.agent_posts.take(self.person)
+        post = writer.Post(
+            sender=self.person,
+            author="agent",
+            conversation=conversation_id(frame.conversation),
+            client_id=frame.id,
+            text=frame.text,
+            note=bool(frame.note),
+            attachments=conversations.attachment_ids(frame.attachments),
+        )
+        acked = await conversations.post(post, self.author, self.listener)
+        if acked.repeated:
+            bucket.give_back()
+        return acked.frame
+
+    async def end(self, frame: protocol.AgentEnd) -> bytes:
+        return await self._once(frame, conversations.end_by_agent)
+
+    async def take(self, frame: protocol.Take) -> bytes:
+        return await self._once(frame, pairing.take)
+
+    async def set_status(self, frame: protocol.StatusSet) -> bytes:
+        return await self._once(frame, pairing.set_status)
+
+    async def _once(
+        self, frame: Any, verb: Callable[[Agent, Any], protocol.Frame]
+    ) -> bytes:
+        """Each of these may add a slot, so the agent's queues drain afterwards."""
+
+        def run() -> bytes:
+            ack = conversations.once(
+                self.person, frame.id, lambda: verb(self.agent, frame)
+            )
+            pairing.nudge(pairing.queues_of(self.person))
+            return ack
+
+        return await in_transaction(run)
+
+    async def not_yet(self, frame: protocol.Command) -> None:
+        """Commands of the contract that this version does not carry out."""
+        raise Forbidden("This desk does not do that yet.")
+
+    # --- asides
+
+    async def read(self, frame: protocol.AgentRead) -> None:
+        if self._aside() and self._holds(frame.conversation):
+            await in_transaction(self._read, frame)
+
+    def _read(self, frame: protocol.AgentRead) -> None:
+        conversation = conversations.find(frame.conversation)
+        if conversation and conversation.agent_id == self.person:
+            conversations.read(conversation, "agent", frame.seq)
+
+    async def typing(self, frame: protocol.AgentTyping) -> None:
+        mark = self.desk.newest.of(frame.conversation)
+        if mark is None or not self._holds(frame.conversation) or not self._aside():
+            return
+        event = protocol.Typing(mark.conversation, self.author, frame.on)
+        audiences = (f"customer.{mark.customer}", f"staff.{mark.conversation}")
+        self.desk.hub.publish(hub.Event(audiences, protocol.encode(event)))
+
+    def _holds(self, conversation: str) -> bool:
+        mark = self.desk.newest.of(conversation)
+        return bool(mark and mark.agent == str(self.person) and mark.state == "active")
+
+    def _aside(self) -> bool:
+        try:
+            limits.asides.take(self.person)
+        except RateLimited:
+            return False
+        return True
+
+    # --- looking
+
+    async def history(self, frame: protocol.AgentHistory) -> bytes:
+        limits.asides.take(self.person)
+        messages, more = await reading(self._history, frame)
+        return protocol.encode(
+            protocol.HistoryAck(id=frame.id, messages=messages, more=more)
+        )
+
+    def _history(
+        self, frame: protocol.AgentHistory
+    ) -> tuple[list[protocol.Message], bool]:
+        return snapshots.page(
+            conversations.readable(self.agent, frame.conversation),
+            staff=True,
+            audience=uploads.STAFF,
+            after=frame.after,
+            before=frame.before,
+            limit=frame.limit or protocol.HISTORY_PAGE,
+        )
+
+    async def ping(self, frame: protocol.Ping) -> bytes:
+        return protocol.encode(
+            protocol.AgentPong(self.desk.newest.of_agent(str(self.person)))
+        )
+
+    verbs: ClassVar[Mapping[type[protocol.Command], Verb]] = {
+        protocol.AgentPost: post,
+        protocol.AgentEnd: end,
+        protocol.Take: take,
+        protocol.StatusSet: set_status,
+        protocol.AgentRead: read,
+        protocol.AgentTyping: typing,
+        protocol.AgentHistory: history,
+        protocol.Ping: ping,
+        protocol.OfferAccept: not_yet,
+        protocol.OfferDecline: not_yet,
+        protocol.Transfer: not_yet,
+        protocol.Watch: not_yet,
+        protocol.Unwatch: not_yet,
+        protocol.Join: not_yet,
+        protocol.Tag: not_yet,
+    }
+
+
+def conversation_id(wanted: str) -> UUID:
+    try:
+        return UUID(wanted)
+    except ValueError:
+        raise ConversationUnknown from None
+
+
+# --- welcome
+
+
+def welcome(
+    agent: Agent, hello: protocol.AgentHello
+) -> tuple[protocol.AgentWelcome, list[hub.Mark]]:
+    """Everything that an agent's screen shows first. Only reads."""
+    now = db_now()
+    queues = pairing.queues_of(agent.pk)
+    found = Conversation.objects.select_related(*snapshots.RELATED)
+    held = list(found.filter(agent=agent, state="active").order_by("started_at", "pk"))
+    waiting = list(found.filter(queue_id__in=queues, state="waiting"))
+    pages = {each: _page(each, hello) for each in held}
+    everybody = snapshots.agents(snapshots.colleagues(agent.pk), now)
+    (own,) = (each for each in everybody if each.id == str(agent.pk))
+    return protocol.AgentWelcome(
+        protocol=protocol.VERSION,
+        agent=own,
+        agents=everybody,
+        queues=snapshots.queues_for_staff(queues, now),
+        conversations=snapshots.many_for_staff(held),
+        waiting=in_line(snapshots.many_for_staff(waiting)),
+        offers=[],
+        messages={str(each.pk): page for each, (page, _) in pages.items()},
+        more={str(each.pk): more for each, (_, more) in pages.items()},
+        heartbeat=HEARTBEAT_SECONDS,
+        limits=snapshots.limits(conversations.text_limit("agent")),
+    ), [mark_of(each) for each in held]
+
+
+def in_line(
+    waiting: list[protocol.StaffConversation],
+) -> list[protocol.StaffConversation]:
+    """By queue and position; left messages, which stand in no line, come last."""
+    return sorted(
+        waiting,
+        key=lambda each: (
+            int(each.queue.id),
+            each.position is None,
+            each.position or 0,
+            each.created_at,
+        ),
+    )
+
+
+def _page(
+    conversation: Conversation, hello: protocol.AgentHello
+) -> tuple[list[protocol.Message], bool]:
+    """What the client lacks, if what it says it holds fits; else the newest page."""
+    place, last = (hello.after or {}).get(str(conversation.pk), (0, None))
+    fits = place and (
+        last is None
+        or conversation.messages.filter(place=place, client_id=last).exists()
+    )
+    return snapshots.page(
+        conversation,
+        staff=True,
+        audience=uploads.STAFF,
+        after=place if fits else None,
+    )

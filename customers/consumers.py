@@ -1,0 +1,104 @@
+"""The customer's socket: /ws/customer/<site key>/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helpdesk import clock, hub, protocol
+from helpdesk.consumers import (
+    NOT_SIGNED_IN,
+    SOCKETS_PER_PERSON,
+    UNKNOWN_SITE,
+    Close,
+    DeskConsumer,
+)
+from helpdesk.database import in_transaction, reading
+from helpdesk.desk import FLICKER_SECONDS
+from helpdesk.newest import mark_of
+from helpdesk.origins import may_enter, own_origin_of_scope
+
+from . import doors, voice
+from .identity import TokenInvalid
+from .models import Site
+
+
+class CustomerConsumer(DeskConsumer):
+    hello = protocol.CustomerHello
+    voice: SocketVoice
+
+    @staticmethod
+    def parse(text: str) -> protocol.Command:
+        return protocol.parse_customer(text)
+
+    async def admit(self) -> None:
+        """The site must exist and the page's origin be one of its own, exactly."""
+        key = self.scope["url_route"]["kwargs"]["key"]
+        try:
+            self.site: Site = await doors.site_of(key)
+        except doors.SiteUnknown:
+            raise Close(UNKNOWN_SITE) from None
+        own = own_origin_of_scope(self.scope)
+        if not may_enter(self.header(b"origin"), self.site, own):
+            raise Close(UNKNOWN_SITE)
+
+    def header(self, name: bytes) -> str | None:
+        found = [value for key, value in self.scope["headers"] if key == name]
+        return found[0].decode("latin1") if len(found) == 1 else None
+
+    async def greet(self, frame: protocol.CustomerHello) -> bytes:
+        try:
+            visitor = await voice.recognise(self.site, frame, frame.token)
+        except TokenInvalid:
+            raise Close(NOT_SIGNED_IN) from None
+        self.count(("customer", str(visitor.customer_id)), SOCKETS_PER_PERSON)
+        self.voice = SocketVoice(self, visitor, frame)
+        if visitor.adopted:
+            self.close_others()
+        self.join(self.voice.audience)
+        welcome, conversation = await reading(voice.welcome, self.site, visitor, frame)
+        if conversation:
+            self.desk.newest.learn(mark_of(conversation))
+            if conversation.state != conversation.State.ENDED:
+                self.voice.talking = conversation.pk
+                await self.voice.be_present()
+        return protocol.encode(welcome)
+
+    def close_others(self) -> None:
+        """This customer has just been proven: what was open before is not any more."""
+        event = hub.Event((self.voice.audience,), code=NOT_SIGNED_IN)
+        self.desk.hub.publish(event, skip=self)
+
+    async def left(self) -> None:
+        person = self.voice.person
+        if self.voice.present and await self.desk.leave(person):
+            self.desk.later(
+                FLICKER_SECONDS,
+                lambda: in_transaction(clock.customer_moved, person),
+            )
+
+
+class SocketVoice(voice.CustomerVoice):
+    """A customer's voice that is present as long as its socket."""
+
+    def __init__(
+        self, socket: CustomerConsumer, visitor: Any, hello: protocol.CustomerHello
+    ) -> None:
+        agent = socket.header(b"user-agent") or ""
+        super().__init__(
+            socket.site,
+            visitor,
+            socket,
+            address=socket.address,
+            user_agent=agent,
+            hello=hello,
+        )
+        self.socket = socket
+        self.present = False
+
+    async def be_present(self) -> None:
+        self.socket.join(self.audience)
+        if self.present:
+            return
+        self.present = True
+        if await self.desk.arrive(self.person):
+            await in_transaction(clock.customer_moved, self.person)

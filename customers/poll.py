@@ -1,0 +1,258 @@
+"""The same conversation where WebSockets are blocked: POST /widget/<key>/poll/.
+
+Every answer is worked out from the database and from what happens while one waits,
+so any process can answer any poll, and none remembers anything between two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import Annotated, Any, cast
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from msgspec import Meta, Struct
+
+from helpdesk import clock, conversations, desk, limits, presence, protocol, snapshots
+from helpdesk.conversations import OPEN
+from helpdesk.database import db_now, in_transaction, reading
+from helpdesk.errors import BadFrame, Refused
+from helpdesk.models import Conversation
+
+from . import identity, voice
+from .doors import door
+from .models import Site
+
+COMMANDS = 50  # in one poll
+BODY_BYTES = 2 * protocol.FRAME_BYTES
+TOGETHER_SECONDS = 0.02  # what happens at once travels in one answer
+
+
+class Body(Struct, frozen=True):
+    """What a poll says. `after` is the newest seq that it holds, 0 for none."""
+
+    token: str | None = None
+    hello: msgspec.Raw | None = None
+    frames: list[msgspec.Raw] = []
+    conversation: str | None = None
+    after: protocol.Count = 0
+    version: protocol.Count | None = None
+    wait: Annotated[float, Meta(ge=0, le=25)] = 0
+
+
+class BodyTooBig(Refused):
+    code = "too_long"
+    detail = f"A poll has at most {BODY_BYTES:,} bytes."
+    status = 413
+
+
+@door("POST")
+async def poll(request: HttpRequest, site: Site) -> HttpResponse:
+    body = read_body(request)
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    limits.polls.take(body.token or address)
+    hello = read_hello(body)
+    visitor = await voice.recognise(site, hello, body.token)
+    poller = Poller(site, visitor, body, hello, request)
+    try:
+        frames = await poller.answer()
+    finally:
+        poller.leave()
+    token = identity.token_for(site, poller.voice.visitor)
+    says = b'{"frames":%b,"after":%d,"token":%b}' % (
+        b"[" + b",".join(frames) + b"]",
+        poller.after,
+        protocol.encode(token),
+    )
+    return HttpResponse(
+        says, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def read_body(request: HttpRequest) -> Body:
+    """Raises BadFrame, which names the field, and BodyTooBig."""
+    if int(request.headers.get("Content-Length") or 0) > BODY_BYTES:
+        raise BodyTooBig
+    if len(request.body) > BODY_BYTES:
+        raise BodyTooBig
+    try:
+        body = msgspec.json.decode(request.body, type=Body)
+    except msgspec.ValidationError as error:
+        raise BadFrame(protocol.named(str(error))) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise BadFrame("The body is not valid JSON.") from None
+    if len(body.frames) > COMMANDS:
+        raise BadFrame(f"frames: at most {COMMANDS}.")
+    if body.token is None and body.hello is None:
+        raise BadFrame("hello: is needed where there is no token.")
+    return body
+
+
+def read_hello(body: Body) -> protocol.CustomerHello:
+    if body.hello is None:
+        return protocol.CustomerHello()
+    said: Any = protocol.decode(body.hello)
+    if not isinstance(said, dict):
+        raise BadFrame("hello: is one JSON object.")
+    # Here the field says what it is, so that its type may be left out.
+    hello = protocol.parse_customer(protocol.encode({**said, "type": "hello"}))
+    return cast(protocol.CustomerHello, hello)
+
+
+class Poller:
+    """One poll: a listener for as long as it takes."""
+
+    def __init__(
+        self,
+        site: Site,
+        visitor: identity.Visitor,
+        body: Body,
+        hello: protocol.CustomerHello,
+        request: HttpRequest,
+    ) -> None:
+        self.site = site
+        self.body = body
+        self.hello = hello
+        self.after = body.after
+        self.version = body.version or 0
+        self.desk = desk.current()
+        self.happened = asyncio.Event()
+        self.typing: list[bytes] = []
+        self.posted: set[str] = set()
+        self.voice = PollVoice(
+            site,
+            visitor,
+            self,
+            address=str(request.META.get("REMOTE_ADDR", "")),
+            user_agent=request.headers.get("User-Agent", ""),
+            hello=hello,
+        )
+        self.joined: set[str] = set()
+        self.join()
+
+    def join(self) -> None:
+        self.joined.add(self.voice.audience)
+        self.desk.hub.join(self, self.voice.audience)
+
+    def leave(self) -> None:
+        self.desk.hub.leave(self, *self.joined)
+
+    def deliver(self, frame: bytes) -> None:
+        """Messages and changes are read from the database; typing is nowhere else."""
+        if frame.startswith(b'{"type":"typing"'):
+            self.typing = [frame]
+        self.happened.set()
+
+    def dismiss(self, code: int) -> None:
+        self.happened.set()
+
+    async def answer(self) -> list[bytes]:
+        await self.voice.be_present()
+        frames = await self._welcome() if self.body.hello is not None else []
+        for raw in self.body.frames:
+            if (answer := await self._obey(bytes(raw))) is not None:
+                frames.append(answer)
+        frames += await self._news()
+        if not frames and self.body.wait:
+            frames = await self._wait()
+        return frames
+
+    async def _welcome(self) -> list[bytes]:
+        visitor = self.voice.visitor
+        welcome, conversation = await reading(
+            voice.welcome, self.site, visitor, self.hello
+        )
+        if conversation:
+            # The welcome has shown this already.
+            self.version = conversation.version
+            self.after = max(self.after, conversation.seq if not welcome.more else 0)
+        return [protocol.encode(welcome)]
+
+    async def _obey(self, raw: bytes) -> bytes | None:
+        try:
+            command = protocol.parse_customer(raw)
+            if isinstance(command, protocol.CustomerHello):
+                raise BadFrame("type: hello has a field of its own.")
+        except BadFrame as bad:
+            return protocol.refusal(bad, protocol.id_of(raw))
+        if isinstance(command, protocol.CustomerPost | protocol.Start):
+            self.posted.add(command.id)
+        return await self.voice.answer(command)
+
+    async def _wait(self) -> list[bytes]:
+        """Until something happens, or nothing has for as long as the poll may wait."""
+        try:
+            async with asyncio.timeout(self.body.wait):
+                while True:
+                    await self.happened.wait()
+                    await asyncio.sleep(TOGETHER_SECONDS)
+                    self.happened.clear()
+                    if frames := self.typing + await self._news():
+                        self.typing = []
+                        return frames
+        except TimeoutError:
+            return []
+
+    async def _news(self) -> list[bytes]:
+        messages, conversation, position = await reading(self._read)
+        if conversation is None:
+            return []
+        frames = [
+            protocol.encode(protocol.Posted(str(conversation.pk), message))
+            for message in messages
+            if not self._is_own(message)
+        ]
+        if messages:
+            self.after = messages[-1].seq
+        if conversation.version > self.version:
+            self.version = conversation.version
+            shown = snapshots.for_customer(conversation, position)
+            frames.append(protocol.encode(protocol.Changed(shown)))
+        return frames
+
+    def _is_own(self, message: protocol.Message) -> bool:
+        """What this very poll posted comes back as its ack."""
+        return message.author.kind == "customer" and message.id in self.posted
+
+    def _read(
+        self,
+    ) -> tuple[list[protocol.Message], Conversation | None, int | None]:
+        conversation = conversations.customers_newest(self.voice.person)
+        if conversation is None:
+            return [], None, None
+        wanted = self.body.conversation
+        if wanted is not None and wanted != str(conversation.pk) and self.after:
+            # It holds an earlier conversation; this one is new to it.
+            self.after = self.version = 0
+            self.body = msgspec.structs.replace(self.body, conversation=None)
+        messages, _more = snapshots.page(
+            conversation,
+            staff=False,
+            audience=self.voice.audience,
+            after=self.after,
+        )
+        return messages, conversation, snapshots.position(conversation)
+
+
+class PollVoice(voice.CustomerVoice):
+    """A customer's voice that is present for a while past its poll."""
+
+    listener: Poller
+
+    async def be_present(self) -> None:
+        self.listener.join()
+        await self.desk.ready()
+        await in_transaction(self._be_present)
+
+    def _be_present(self) -> None:
+        """Who has nothing open is not awaited, and no row is stored."""
+        newest = conversations.customers_newest(self.person)
+        if newest is None or newest.state not in OPEN:
+            return
+        self.talking = newest.pk
+        seconds = self.listener.body.wait + presence.POLL_SECONDS
+        until = db_now() + dt.timedelta(seconds=seconds)
+        presence.arrive(self.desk.present.process, self.person, until)
+        if newest.customer_gone_at:
+            clock.customer_moved(self.person)

@@ -1,0 +1,368 @@
+"""What customers can ask of the desk, over whichever transport."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+from uuid import UUID
+
+from helpdesk import (
+    conversations,
+    desk,
+    hub,
+    limits,
+    pairing,
+    protocol,
+    snapshots,
+    writer,
+)
+from helpdesk.database import db_now, in_transaction, reading
+from helpdesk.errors import Ended, Forbidden, NotStarted, RateLimited
+from helpdesk.models import Conversation
+from helpdesk.newest import mark_of
+from helpdesk.voices import Verb, Voice
+
+from . import identity
+from .models import Customer, Site
+from .networks import truncated
+
+
+class CustomerVoice(Voice):
+    def __init__(
+        self,
+        site: Site,
+        visitor: identity.Visitor,
+        listener: hub.Listener,
+        *,
+        address: str = "",
+        user_agent: str = "",
+        hello: protocol.CustomerHello | None = None,
+    ) -> None:
+        super().__init__(visitor.customer_id, listener)
+        self.site = site
+        self.visitor = visitor
+        self.address = address
+        self.user_agent = user_agent
+        self.hello = hello or protocol.CustomerHello()
+        self.talking: UUID | None = None  # in which conversation, as far as known here
+        self.desk = desk.current()
+
+    @property
+    def audience(self) -> str:
+        return f"customer.{self.person}"
+
+    # --- talking
+
+    async def start(self, frame: protocol.Start) -> bytes:
+        taken = [limits.customer_starts.take(self.person)]
+        taken.append(limits.address_starts.take(self.address))
+        try:
+            ack = await in_transaction(self._start, frame)
+        except Exception:
+            for bucket in taken:
+                bucket.give_back()  # nothing was started
+            raise
+        await self.started()
+        return ack
+
+    def _start(self, frame: protocol.Start) -> bytes:
+        def act() -> protocol.Frame:
+            customer = identity.enrol(
+                self.site,
+                self.visitor,
+                name=frame.name,
+                email=frame.email,
+                fields=frame.fields,
+                locale=self.hello.locale,
+                page=page_of(self.hello),
+                address=truncated(self.address),
+                user_agent=self.user_agent,
+            )
+            # Of two starts at once the second waits here and then finds the first.
+            Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+            self.visitor = dataclasses.replace(
+                self.visitor, customer_id=customer.pk, customer=customer
+            )
+            return conversations.start(customer, frame)
+
+        return conversations.once(self.person, frame.id, act)
+
+    async def started(self) -> None:
+        """Something may have opened: be present, and have the line look."""
+        self.person = self.visitor.customer_id
+        newest = await reading(conversations.customers_newest, self.person)
+        if newest:
+            self.desk.newest.learn(mark_of(newest))
+            self.talking = newest.pk
+            await self.be_present()
+            self.desk.nudge([newest.queue_id])
+
+    async def be_present(self) -> None:
+        """The transport says how (see CustomerConsumer and the poll)."""
+
+    async def post(self, frame: protocol.CustomerPost) -> bytes:
+        bucket = limits.customer_posts.take(self.person)
+        try:
+            acked = await self._post(frame, self._conversation(frame.conversation))
+        except Ended:
+            if frame.conversation is not None:
+                raise
+            # Another tab may have started anew: the writer finds out.
+            acked = await self._post(frame, None)
+        if acked.repeated:
+            bucket.give_back()
+        return acked.frame
+
+    async def _post(
+        self, frame: protocol.CustomerPost, conversation: UUID | None
+    ) -> conversations.Acked:
+        post = writer.Post(
+            sender=self.person,
+            author="customer",
+            conversation=conversation,
+            client_id=frame.id,
+            text=frame.text,
+            attachments=conversations.attachment_ids(frame.attachments),
+        )
+        return await conversations.post(post, self.author, self.listener)
+
+    def _conversation(self, wanted: str | None) -> UUID | None:
+        if wanted is None:
+            return self.talking
+        try:
+            return UUID(wanted)
+        except ValueError:
+            raise Forbidden from None
+
+    @property
+    def author(self) -> protocol.Author:
+        return protocol.Author("customer", str(self.person), self.visitor.name)
+
+    async def end(self, frame: protocol.CustomerEnd) -> bytes:
+        return await self._once(frame.id, conversations.end_by_customer, frame)
+
+    async def rate(self, frame: protocol.Rate) -> bytes:
+        return await self._once(frame.id, conversations.rate, frame)
+
+    async def _once(self, id: str, verb: object, frame: protocol.Command) -> bytes:
+        def run() -> bytes:
+            ack = conversations.once(
+                self.person,
+                id,
+                lambda: verb(self.person, frame),  # type: ignore[operator]
+            )
+            newest = conversations.customers_newest(self.person)
+            if newest and newest.agent_id:
+                pairing.nudge(pairing.queues_of(newest.agent_id))
+            return ack
+
+        return await in_transaction(run)
+
+    # --- asides: nothing answers these, and too many are dropped
+
+    async def read(self, frame: protocol.CustomerRead) -> None:
+        if self._aside():
+            await in_transaction(self._read, frame.seq)
+
+    def _read(self, seq: int) -> None:
+        if newest := conversations.customers_newest(self.person):
+            conversations.read(newest, "customer", seq)
+
+    async def typing(self, frame: protocol.CustomerTyping) -> None:
+        mark = self.desk.newest.of_customer(str(self.person))
+        if not (mark and mark.agent and mark.state == "active" and self._aside()):
+            return
+        seen = frame.text if self.site.typing_preview else None
+        limit = conversations.text_limit("customer")
+        event = protocol.Typing(
+            mark.conversation, self.author, frame.on, seen[:limit] if seen else None
+        )
+        audiences = conversations.staff_audiences(
+            UUID(mark.conversation), UUID(mark.agent)
+        )
+        self.desk.hub.publish(hub.Event(audiences, protocol.encode(event)))
+
+    def _aside(self) -> bool:
+        try:
+            limits.asides.take(self.person)
+        except RateLimited:
+            return False
+        return True
+
+    # --- looking
+
+    async def history(self, frame: protocol.CustomerHistory) -> bytes:
+        limits.asides.take(self.person)
+        messages, more = await reading(self._history, frame)
+        return protocol.encode(
+            protocol.HistoryAck(id=frame.id, messages=messages, more=more)
+        )
+
+    def _history(
+        self, frame: protocol.CustomerHistory
+    ) -> tuple[list[protocol.Message], bool]:
+        if frame.conversation is None:
+            conversation = conversations.customers_newest(self.person)
+            if conversation is None:
+                raise NotStarted
+        else:
+            conversation = conversations.customers_own(self.person, frame.conversation)
+        return snapshots.page(
+            conversation,
+            staff=False,
+            audience=self.audience,
+            after=frame.after,
+            before=frame.before,
+            limit=frame.limit or protocol.HISTORY_PAGE,
+        )
+
+    async def ping(self, frame: protocol.Ping) -> bytes:
+        mark = self.desk.newest.of_customer(str(self.person))
+        if mark is None:
+            return PONG
+        return protocol.encode(
+            protocol.CustomerPong(seq=mark.seq, version=mark.version)
+        )
+
+    verbs: ClassVar[Mapping[type[protocol.Command], Verb]] = {
+        protocol.Start: start,
+        protocol.CustomerPost: post,
+        protocol.CustomerEnd: end,
+        protocol.Rate: rate,
+        protocol.CustomerRead: read,
+        protocol.CustomerTyping: typing,
+        protocol.CustomerHistory: history,
+        protocol.Ping: ping,
+    }
+
+
+PONG = protocol.encode(protocol.CustomerPong())
+PAGE_CHARS = 2000
+
+
+def page_of(hello: protocol.CustomerHello) -> dict[str, str]:
+    """The host page, cut to a length that is shown."""
+    if hello.page is None:
+        return {}
+    told = {
+        "url": hello.page.url,
+        "title": hello.page.title,
+        "referrer": hello.page.referrer,
+    }
+    return {name: value[:PAGE_CHARS] for name, value in told.items() if value}
+
+
+# --- welcome
+
+
+async def recognise(
+    site: Site, hello: protocol.CustomerHello, token: str | None
+) -> identity.Visitor:
+    """Who says hello. Raises TokenInvalid, IdentityInvalid."""
+    known = identity.read_token(site, token) if token is not None else None
+    if hello.identity is None:
+        if known is None:
+            return identity.Visitor(identity.new_customer_id())
+        return await reading(identity.resolve, site, known, None)
+    proof = hello.identity
+
+    def resolve() -> identity.Visitor:
+        proven = identity.prove(site, proof, db_now())
+        return identity.resolve(site, known, proven)
+
+    return await in_transaction(resolve)
+
+
+def welcome(
+    site: Site, visitor: identity.Visitor, hello: protocol.CustomerHello
+) -> tuple[protocol.CustomerWelcome, Conversation | None]:
+    """What a customer sees first, and its conversation. Only reads."""
+    conversation = None
+    if visitor.customer:
+        conversation = conversations.customers_newest(visitor.customer_id)
+    messages, more, reset = _resume(conversation, visitor, hello)
+    shown = None
+    if conversation:
+        position = snapshots.position(conversation)
+        shown = snapshots.for_customer(conversation, position)
+    queues = list(site.queues.all())
+    return protocol.CustomerWelcome(
+        protocol=protocol.VERSION,
+        token=identity.token_for(site, visitor),
+        customer=protocol.Customer(
+            id=str(visitor.customer_id),
+            name=visitor.name,
+            email=visitor.email,
+            verified=visitor.verified,
+        ),
+        site=look(site, hello.locale),
+        queues=[protocol.Queue(str(q.pk), q.name, q.is_open) for q in queues],
+        availability=snapshots.availability(queues),
+        conversation=shown,
+        messages=messages,
+        more=more,
+        reset=reset or None,
+        heartbeat=HEARTBEAT_SECONDS,
+        limits=snapshots.limits(conversations.text_limit("customer")),
+    ), conversation
+
+
+HEARTBEAT_SECONDS = 20
+
+
+def _resume(
+    conversation: Conversation | None,
+    visitor: identity.Visitor,
+    hello: protocol.CustomerHello,
+) -> tuple[list[protocol.Message], bool, bool]:
+    """What the client lacks, or, when what it holds is of no conversation of ours,
+    the newest page to begin with again."""
+    audience = f"customer.{visitor.customer_id}"
+    if conversation is None:
+        return [], False, bool(hello.after)
+    after = hello.after
+    reset = after is not None and not _fits(conversation, hello)
+    messages, more = snapshots.page(
+        conversation, staff=False, audience=audience, after=None if reset else after
+    )
+    return messages, more, reset
+
+
+def _fits(conversation: Conversation, hello: protocol.CustomerHello) -> bool:
+    if hello.conversation and hello.conversation != str(conversation.pk):
+        return False
+    if not hello.after or hello.last is None:
+        return True
+    public = conversation.messages.exclude(kind="note")
+    return public.filter(seq=hello.after, client_id=hello.last).exists()
+
+
+def look(site: Site, locale: str | None) -> protocol.Site:
+    """The site as its widget shows it, greeting in the customer's language."""
+    return protocol.Site(
+        name=site.name,
+        locale=site.locale,
+        accent=site.accent,
+        greeting=greeting(site, locale),
+        consent=site.consent,
+        ask_name=site.ask_name,
+        ask_email=site.ask_email,
+        typing_preview=site.typing_preview,
+    )
+
+
+def greeting(site: Site, locale: str | None) -> str:
+    texts = site.greeting if isinstance(site.greeting, dict) else {}
+    lowered = {str(key).lower(): str(text) for key, text in texts.items()}
+    for wanted in _fallbacks(locale or site.locale, site.locale):
+        if wanted in lowered:
+            return lowered[wanted]
+    return next(iter(lowered.values()), "")
+
+
+def _fallbacks(locale: str, default: str) -> list[str]:
+    """zh-CN is written as zh-hans is; en-GB falls back to en."""
+    wanted = locale.lower().replace("_", "-")
+    chinese = ["zh-hans"] if wanted.startswith("zh") else []
+    return [wanted, *chinese, wanted.partition("-")[0], default.lower()]

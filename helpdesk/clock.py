@@ -1,0 +1,186 @@
+"""What happens when nobody acts. All times live in the database, so a restart
+forgets none, and every process may run this at once: each step changes only what is
+still as it believes, under the row's lock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import QuerySet
+
+from . import conversations, pairing, presence, uploads
+from .database import db_now
+from .models import Conversation, Queue
+
+TICK_SECONDS = 5
+CUSTOMER_TOLD_SECONDS = 25  # of an agent's absence; a page reload takes less
+ACTIVE, WAITING = Conversation.State.ACTIVE, Conversation.State.WAITING
+
+
+def tick() -> list[int]:
+    """One look at everything. Returns the queues that must be drained. Each step is
+    a transaction of its own, so that one that fails does not undo the others."""
+    now = db_now()
+    presence.sweep(now)
+    notice_agents(now)
+    notice_customers(now)
+    tell_of_lost_agents(now)
+    requeue_of_lost_agents(now)
+    abandon(now)
+    uploads.purge_unused(now)
+    return pairing.with_waiting()
+
+
+def forgive(now: dt.datetime) -> None:
+    """The desk itself was down: nobody's absence counts from before now."""
+    _agents().filter(gone_at__isnull=False).update(gone_at=now)
+    gone = Conversation.objects.filter(customer_gone_at__isnull=False)
+    gone.update(customer_gone_at=now)
+
+
+# --- who is here
+
+
+def notice_agents(now: dt.datetime) -> None:
+    """Since when agents who hold conversations are gone."""
+    here = presence.live(now).values("person")
+    _agents().filter(gone_at=None).exclude(pk__in=here).update(gone_at=now)
+    returned = _agents().filter(gone_at__isnull=False, pk__in=here)
+    for agent_id in returned.values_list("pk", flat=True):
+        agent_returned(agent_id)
+
+
+def agent_moved(agent_id: UUID) -> None:
+    """An agent's first socket opened or the last one closed."""
+    if presence.connected([agent_id]):
+        agent_returned(agent_id)
+    else:
+        _agents().filter(pk=agent_id, gone_at=None).update(gone_at=db_now())
+
+
+def agent_returned(agent_id: UUID) -> None:
+    """Clear the absence; customers who were told of it are told of its end."""
+    with transaction.atomic():
+        if (
+            not _agents()
+            .filter(pk=agent_id, gone_at__isnull=False)
+            .update(gone_at=None)
+        ):
+            return  # somebody else noticed first
+        told = Conversation.objects.filter(
+            agent_id=agent_id, state=ACTIVE, agent_lost_at__isnull=False
+        )
+        for conversation in _each_locked(told):
+            conversations.change(conversation, agent_lost_at=None)
+            name = conversation.agent.name if conversation.agent else ""
+            conversations.say_event(
+                conversation, "agent_back", f"{name} is back.", {"name": name}
+            )
+            conversations.tell(conversation)
+
+
+def notice_customers(now: dt.datetime) -> None:
+    """Since when customers with an open conversation are gone."""
+    here = presence.live(now).values("person")
+    ours = Conversation.objects.filter(state__in=conversations.OPEN, left=False)
+    gone = ours.filter(customer_gone_at=None).exclude(customer_id__in=here)
+    back = ours.filter(customer_gone_at__isnull=False, customer_id__in=here)
+    _set_gone(gone, now)
+    _set_gone(back, None)
+
+
+def customer_moved(customer_id: UUID) -> None:
+    """A customer's first socket opened or the last one closed."""
+    now = db_now()
+    gone = None if customer_id in presence.connected([customer_id]) else now
+    ours = Conversation.objects.filter(
+        customer_id=customer_id, state__in=conversations.OPEN, left=False
+    )
+    _set_gone(ours.exclude(customer_gone_at__isnull=gone is None), gone)
+
+
+def _set_gone(changed: QuerySet[Conversation], gone: dt.datetime | None) -> None:
+    with transaction.atomic():
+        for conversation in _each_locked(changed):
+            conversations.change(conversation, customer_gone_at=gone)
+            conversations.tell(conversation)
+
+
+# --- what follows
+
+
+def tell_of_lost_agents(now: dt.datetime) -> None:
+    """The customer reads that the agent lost connection and that the place is kept."""
+    since = now - dt.timedelta(seconds=CUSTOMER_TOLD_SECONDS)
+    lost = Conversation.objects.filter(
+        state=ACTIVE, agent_lost_at=None, agent__gone_at__lte=since
+    )
+    with transaction.atomic():
+        for conversation in _each_locked(lost):
+            name = conversation.agent.name if conversation.agent else ""
+            conversations.change(conversation, agent_lost_at=now)
+            conversations.say_event(
+                conversation,
+                "agent_lost",
+                f"{name} lost connection. We keep your place.",
+                {"name": name},
+            )
+            conversations.tell(conversation)
+
+
+def requeue_of_lost_agents(now: dt.datetime) -> None:
+    for seconds in _used("lost_after_seconds"):
+        since = now - dt.timedelta(seconds=seconds)
+        held = Conversation.objects.filter(
+            state=ACTIVE, queue__lost_after_seconds=seconds, agent__gone_at__lte=since
+        )
+        for agent_id in sorted(set(held.values_list("agent_id", flat=True))):
+            _requeue_all(agent_id, held.filter(agent_id=agent_id))
+
+
+def _requeue_all(agent_id: UUID, held: QuerySet[Conversation]) -> None:
+    with transaction.atomic():
+        conversations.lock_agent(agent_id)
+        for conversation in _each_locked(held):
+            name = conversation.agent.name if conversation.agent else ""
+            seconds = conversation.queue.lost_after_seconds
+            why = f"{name} was gone for {seconds} s: back to the front of the line."
+            pairing.requeue(conversation, why, reason="agent_lost")
+
+
+def abandon(now: dt.datetime) -> None:
+    """Waiting customers who have been gone for the queue's time."""
+    for seconds in _used("abandoned_after_seconds"):
+        since = now - dt.timedelta(seconds=seconds)
+        gone = Conversation.objects.filter(
+            state=WAITING,
+            left=False,
+            queue__abandoned_after_seconds=seconds,
+            customer_gone_at__lte=since,
+        )
+        with transaction.atomic():
+            for conversation in _each_locked(gone):
+                conversations.end(conversation, outcome="abandoned", by="clock")
+
+
+def _used(setting: str) -> list[int]:
+    """The values that queues have for a setting: few, where queues may be many."""
+    return list(Queue.objects.order_by().values_list(setting, flat=True).distinct())
+
+
+def _each_locked(found: QuerySet[Conversation]) -> Iterator[Conversation]:
+    """Those that are still as `found` believes once their row is locked. By id, as
+    all locks; the rows that another process's clock has in hand are left to it."""
+    for pk in found.order_by("pk").values_list("pk", flat=True):
+        row = Conversation.objects.select_for_update(skip_locked=True, no_key=True)
+        if row.filter(pk=pk).first() and found.filter(pk=pk).exists():
+            yield conversations.locked(pk)
+
+
+def _agents() -> QuerySet:  # type: ignore[type-arg]
+    return apps.get_model("agents", "Agent").objects.all()

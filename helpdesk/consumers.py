@@ -1,0 +1,405 @@
+"""The socket of a customer or an agent: hello, resume, dispatch, what waits to be
+sent, close codes. What can be asked on it is up to customers.consumers and
+agents.consumers.
+
+A raw ASGI application: Channels' own consumers hop to a thread and start a task for
+every frame (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from . import database, desk, limits, protocol, writer
+from .errors import BadFrame, Refused
+from .voices import Voice
+
+log = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+# Close codes of the contract, §7.
+BAD_FRAMES, NOT_SIGNED_IN, FORBIDDEN, UNKNOWN_SITE = 4400, 4401, 4403, 4404
+SILENT, DOES_NOT_READ, TOO_BIG, TOO_FAST = 4408, 4409, 4413, 4429
+INTERNAL_ERROR, RESTARTING = 4011, 4012
+
+HELLO_SECONDS = 10
+SILENT_SECONDS = 50  # without a frame, then the socket is closed
+BEAT_SECONDS = 20  # without anything sent, then a beat
+BAD_FRAMES_A_MINUTE = 10
+UNSENT_BYTES = 256 * 1024
+UNSENT_FRAMES = 500
+UNSENT_SECONDS = 60
+WATCH_SECONDS = 1
+CREDENTIALS_SECONDS = 5  # a revoked one closes the socket within this time
+SOCKETS_PER_ADDRESS = 500  # an office shares one
+SOCKETS_PER_PERSON = 10
+FRAMES_A_SECOND, FRAMES_BURST = 50, 200  # of any kind; a person needs a few
+
+
+class Close(Exception):
+    """The socket must be closed with a code of the contract."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+class DeskConsumer:
+    """One socket. It carries what a voice says (voices.py), once hello has told
+    whose."""
+
+    hello: ClassVar[type[protocol.Command]]
+    voice: Voice
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._buffered = buffer_of(send)
+        self._outbox: deque[bytes] = deque()
+        self._unsent = 0
+        self._behind_since: float | None = None
+        self._pumping: asyncio.Task[None] | None = None
+        self._held: list[bytes] | None = None
+        self._bad: deque[float] = deque(maxlen=BAD_FRAMES_A_MINUTE)
+        self._frames = limits.Bucket(FRAMES_A_SECOND, FRAMES_BURST)
+        self._audiences: set[str] = set()
+        self._counted: list[tuple[str, str]] = []
+        self._closed = False
+        self.said_hello = False
+        self.batch = False
+
+    @classmethod
+    def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await cls(scope, receive, send).run()
+
+        return application
+
+    # --- for subclasses
+
+    @staticmethod
+    def parse(text: str) -> protocol.Command:
+        """Raises BadFrame, whose detail names the field."""
+        raise NotImplementedError
+
+    async def admit(self) -> None:
+        """Before the handshake is answered. Raises Close: the handshake is refused."""
+
+    async def greet(self, frame: Any) -> bytes:
+        """Answer hello with the welcome. Joined before anything is read, so that
+        what happens meanwhile is delivered after it."""
+        raise NotImplementedError
+
+    async def left(self) -> None:
+        """The socket is gone; it had said hello."""
+
+    def join(self, *audiences: str) -> None:
+        self._audiences.update(audiences)
+        self.desk.hub.join(self, *audiences)
+
+    def unjoin(self, *audiences: str) -> None:
+        self._audiences.difference_update(audiences)
+        self.desk.hub.leave(self, *audiences)
+
+    def count(self, key: tuple[str, str], most: int) -> None:
+        """Count this socket, while it lives, as one of `key`. Raises Close."""
+        self.desk.crowd[key] += 1
+        self._counted.append(key)
+        if self.desk.crowd[key] > most and settings.HELPDESK_LIMITS:
+            raise Close(TOO_FAST)
+
+    @property
+    def address(self) -> str:
+        """The client's network address, or "" on a local socket."""
+        return str((self.scope.get("client") or [""])[0])
+
+    # --- the socket's life
+
+    async def run(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self._receive()  # websocket.connect
+        try:
+            await self.admit()
+        except Close:
+            await self._send({"type": "websocket.close"})  # daphne answers 403
+            return
+        self.desk = desk.current()
+        await self._send({"type": "websocket.accept"})
+        try:
+            self.count(("address", self.address), SOCKETS_PER_ADDRESS)
+            await self._converse()
+        except Close as close:
+            await self.close(close.code)
+        finally:
+            self.desk.crowd.subtract(self._counted)
+
+    async def _converse(self) -> None:
+        self.heard_at = self.sent_at = self.loop.time()
+        hurry = self.loop.call_later(HELLO_SECONDS, self._no_hello)
+        self.desk.sockets.add(self)
+        watch(self.desk)
+        try:
+            await self._read()
+        except Close as close:
+            await self.close(close.code)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("A socket failed")
+            await self.close(INTERNAL_ERROR)
+        finally:
+            hurry.cancel()
+            self._closed = True
+            self.desk.sockets.discard(self)
+            self.desk.hub.leave(self, *self._audiences)
+            if self.said_hello:
+                await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            await self.left()
+        except Refused:
+            # The database is away. The process's lease and the sweep find out.
+            log.warning("A socket's end could not be stored")
+
+    async def _read(self) -> None:
+        while not self._closed:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            self.heard_at = self.loop.time()
+            if not self._frames.take(self.heard_at) and settings.HELPDESK_LIMITS:
+                raise Close(TOO_FAST)
+            await self._take(event)
+
+    async def _take(self, event: dict[str, Any]) -> None:
+        text = event.get("text")
+        if text is None:
+            self._refuse_bad(BadFrame("Frames are text, not binary."), None)
+            return
+        if len(text) > protocol.FRAME_BYTES or (
+            len(text) * 4 > protocol.FRAME_BYTES
+            and len(text.encode(errors="replace")) > protocol.FRAME_BYTES
+        ):
+            raise Close(TOO_BIG)
+        try:
+            command = self.parse(text)
+        except BadFrame as bad:
+            self._refuse_bad(bad, protocol.id_of(text))
+            return
+        await self._obey(command)
+
+    async def _obey(self, command: protocol.Command) -> None:
+        if isinstance(command, self.hello):
+            await self._hello(command)
+            return
+        if not self.said_hello:
+            raise Close(SILENT)
+        if answer := await self.voice.answer(command):
+            self.say(answer)
+
+    def _refuse_bad(self, bad: BadFrame, id: str | None) -> None:
+        log.info("bad frame: %s", bad.detail)
+        now = self.loop.time()
+        self._bad.append(now)
+        self.say(protocol.refusal(bad, id))
+        full = len(self._bad) == BAD_FRAMES_A_MINUTE
+        if full and self._bad[0] > now - 60:
+            raise Close(BAD_FRAMES)
+
+    # --- hello
+
+    async def _hello(self, command: Any) -> None:
+        if self.said_hello:
+            self._refuse_bad(BadFrame("type: hello was said already."), None)
+            return
+        self._held = []
+        try:
+            welcome = await self.greet(command)
+        except Refused as refused:
+            self._held = None
+            self.say(protocol.refusal(refused))
+            return
+        self.said_hello = True
+        self.batch = bool(command.batch)
+        held, self._held = self._held, None
+        self.say(welcome)
+        for frame in held:
+            self.say(frame)
+
+    def _no_hello(self) -> None:
+        if not self.said_hello:
+            self.dismiss(SILENT)
+
+    # --- sending
+
+    def deliver(self, frame: bytes) -> None:
+        """The hub has an event for this socket."""
+        if self._held is None:
+            self.say(frame)
+        elif len(self._held) < UNSENT_FRAMES:
+            self._held.append(frame)
+        # Beyond: lost like any event; the first pong shows what is missing.
+
+    def say(self, frame: bytes) -> None:
+        """Send soon. A socket that does not read is closed, never waited for."""
+        if self._closed:
+            return
+        self._outbox.append(frame)
+        self._unsent += len(frame)
+        if self._unsent > UNSENT_BYTES or len(self._outbox) > UNSENT_FRAMES:
+            self.dismiss(DOES_NOT_READ)
+        elif self._pumping is None:
+            self._pumping = self.loop.create_task(self._pump())
+
+    async def _pump(self) -> None:
+        try:
+            while self._outbox and not self._closed:
+                self.sent_at = self.loop.time()
+                if self.batch:
+                    text = protocol.batch(list(self._outbox))
+                    self._outbox.clear()
+                else:
+                    text = self._outbox.popleft()
+                await self._send({"type": "websocket.send", "text": text.decode()})
+                self._unsent = sum(map(len, self._outbox)) if self._outbox else 0
+            if self._buffered() > UNSENT_BYTES:
+                await self.close(DOES_NOT_READ)
+        except Exception as error:  # noqa: BLE001 (the transport is gone; so is the socket)
+            log.debug("not sent: %r", error)
+        finally:
+            self._pumping = None
+
+    def dismiss(self, code: int) -> None:
+        """The hub tells this socket to close."""
+        self.loop.create_task(self.close(code))
+
+    async def close(self, code: int) -> None:
+        """Idempotent."""
+        if self._closed:
+            return
+        while self._outbox and code not in (DOES_NOT_READ, INTERNAL_ERROR):
+            text = self._outbox.popleft().decode()
+            await self._send({"type": "websocket.send", "text": text})
+        self._closed = True
+        try:
+            await self._send({"type": "websocket.close", "code": code})
+        except Exception as error:  # noqa: BLE001 (closed by the other side meanwhile)
+            log.debug("not closed: %r", error)
+
+    # --- watched from outside (see watch)
+
+    def look(self, now: float) -> int | None:
+        """The code with which to close, if this socket's time is up."""
+        if now - self.heard_at > SILENT_SECONDS:
+            return SILENT
+        if not self._outbox and not self._buffered():
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = now
+        elif now - self._behind_since > UNSENT_SECONDS:
+            return DOES_NOT_READ
+        if self.said_hello and now - self.sent_at > BEAT_SECONDS:
+            self.say(BEAT)
+        return None
+
+    @classmethod
+    async def revoked(cls, sockets: list[Any]) -> list[Any]:
+        """Which of these sockets have lost their credential meanwhile."""
+        return []
+
+
+BEAT = protocol.encode(protocol.Beat())
+
+
+def buffer_of(send: Send) -> Callable[[], int]:
+    """How many bytes wait in the server's transport. Daphne's `send` never waits, so
+    only a look at its transport tells who does not read (a test guards this); other
+    servers make `send` wait, and then the outbox grows instead."""
+    arguments = getattr(send, "args", ())
+    transport = getattr(arguments[0], "transport", None) if arguments else None
+    if transport is None or not hasattr(transport, "_tempDataLen"):
+        return lambda: 0
+    return lambda: len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+
+# --- looking after all sockets of the process
+
+_watching: set[desk.Desk] = set()
+_background: set[asyncio.Task[None]] = set()
+
+
+def watch(of: desk.Desk) -> None:
+    """Start looking after a desk's sockets, if nobody does."""
+    if of not in _watching:
+        _watching.add(of)
+        task = asyncio.get_running_loop().create_task(_watch(of))
+        _background.add(task)
+        task.add_done_callback(_background.discard)
+
+
+async def _watch(of: desk.Desk) -> None:
+    """One task for all sockets: close the silent and the revoked, beat for others."""
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
+    try:
+        while of.sockets:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = loop.time()
+            for socket in tuple(of.sockets):
+                if code := socket.look(now):
+                    await socket.close(code)
+            if now - checked >= CREDENTIALS_SECONDS:
+                checked = now
+                await _close_revoked(of)
+    finally:
+        _watching.discard(of)
+
+
+async def _close_revoked(of: desk.Desk) -> None:
+    kinds: dict[type[DeskConsumer], list[DeskConsumer]] = {}
+    for socket in of.sockets:
+        if socket.said_hello:
+            kinds.setdefault(type(socket), []).append(socket)
+    for kind, sockets in kinds.items():
+        try:
+            for socket in await kind.revoked(sockets):
+                await socket.close(NOT_SIGNED_IN)
+        except Refused:
+            log.warning("Credentials could not be checked: the database is away")
+
+
+# --- the process ends
+
+DRAIN_SECONDS = 5
+COME_BACK_MS = 10_000  # spread over this time, so that not all return at once
+
+
+async def drain() -> None:
+    """Before the process ends: `bye` to every socket with a time to come back, close
+    4012, commit what waits, give up the leases. Idempotent."""
+    here = desk.current()
+    closing = [_say_bye(socket) for socket in tuple(here.sockets)]
+    await asyncio.wait_for(
+        asyncio.gather(*closing, return_exceptions=True), DRAIN_SECONDS
+    )
+    await writer.close()
+    await desk.close()
+    database.close_all()
+
+
+async def _say_bye(socket: DeskConsumer) -> None:
+    retry_ms = random.randrange(250, COME_BACK_MS)  # noqa: S311
+    socket.say(protocol.encode(protocol.Bye("restarting", retry_ms)))
+    await socket.close(RESTARTING)

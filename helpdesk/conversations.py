@@ -1,0 +1,547 @@
+"""What can be done with a conversation: the verbs, one home each.
+
+The socket, the long poll, REST, the admin and commands all pass through here. A
+verb is a plain function to be run in a transaction (database.in_transaction); what
+it announces is heard after the COMMIT. `post` is different: posts are many, and the
+writer commits them together.
+
+Lock order: queues, then agents, then conversations, each by id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db.models import F
+
+from . import hub, protocol, snapshots, uploads, writer
+from .database import db_now
+from .errors import (
+    AlreadyOpen,
+    AttachmentUnknown,
+    ConversationUnknown,
+    Empty,
+    Ended,
+    Forbidden,
+    NotStarted,
+    NotYours,
+    QueueClosed,
+    QueueUnknown,
+    TooLong,
+)
+from .models import Assignment, Conversation, Message, Queue, Receipt
+from .newest import mark_of
+from .protocol import wire_time
+
+if TYPE_CHECKING:
+    from agents.models import Agent
+    from customers.models import Customer
+
+OPEN = (Conversation.State.WAITING, Conversation.State.ACTIVE)
+COMMENT_CHARS = 2000
+
+
+# --- repeating an id
+
+
+def once(sender: UUID, client_id: str, act: Callable[[], protocol.Frame]) -> bytes:
+    """The ack of `act`, or, if this sender has used the id before, the ack of then,
+    without any effect. In the caller's transaction; of two at once one is undone by
+    the receipt's constraint and, run again, finds the other's."""
+    if (ack := answered(sender, client_id)) is not None:
+        return ack
+    ack = protocol.encode(act())
+    Receipt.objects.create(
+        sender=sender, client_id=client_id, ack=protocol.decode(ack), at=db_now()
+    )
+    return ack
+
+
+def answered(sender: UUID, client_id: str) -> bytes | None:
+    """The first ack of an id that this sender has used, in any conversation."""
+    used = {"sender": sender, "client_id": client_id}
+    if receipt := Receipt.objects.filter(**used).first():
+        return protocol.encode(receipt.ack)
+    if message := Message.objects.filter(**used).first():
+        return protocol.encode(
+            protocol.PostAck(
+                id=client_id,
+                conversation=str(message.conversation_id),
+                seq=message.seq,
+                notes=message.notes if message.author != "customer" else None,
+                at=wire_time(message.at),
+            )
+        )
+    return None
+
+
+# --- posting
+
+
+class Acked(NamedTuple):
+    """What the poster hears, and whether the id had been used before."""
+
+    frame: bytes
+    repeated: bool
+
+
+async def post(
+    post: writer.Post, author: protocol.Author, skip: hub.Listener | None = None
+) -> Acked:
+    """Store a message and tell everybody entitled but `skip`, the posting socket.
+    Returns the ack once the message is on disk; an id used before is acked as then.
+    Raises Refused."""
+    check_text(post.text, post.attachments, post.author)
+    stored = await writer.add(post)
+    if isinstance(stored, writer.Answered):
+        return Acked(protocol.encode(stored.ack), repeated=True)
+    if not stored.repeated:
+        publish_post(post, stored, author, skip)
+    ack = protocol.PostAck(
+        id=post.client_id,
+        conversation=str(stored.conversation),
+        seq=stored.seq,
+        notes=None if post.author == "customer" else stored.notes,
+        at=wire_time(stored.at),
+    )
+    return Acked(protocol.encode(ack), stored.repeated)
+
+
+def check_text(text: str, attachments: Collection[object], author: str) -> None:
+    """Raises Empty or TooLong (also for too many files)."""
+    most = text_limit(author)
+    if len(text) > most:
+        raise TooLong(f"text: at most {most:,} characters.")
+    if len(attachments) > settings.HELPDESK_ATTACHMENTS:
+        raise TooLong(f"attachments: at most {settings.HELPDESK_ATTACHMENTS} files.")
+    if not attachments and not text.strip():
+        raise Empty
+
+
+def text_limit(author: str) -> int:
+    """In characters."""
+    if author == "customer":
+        return int(settings.HELPDESK_MESSAGE_CHARS)
+    return int(settings.HELPDESK_AGENT_MESSAGE_CHARS)
+
+
+def publish_post(
+    post: writer.Post,
+    stored: writer.Stored,
+    author: protocol.Author,
+    skip: hub.Listener | None,
+) -> None:
+    """Customer, holder and watchers hear a message; a note only the latter two."""
+    mark = hub.Mark(
+        str(stored.conversation),
+        stored.seq,
+        stored.place,
+        stored.version,
+        str(stored.customer),
+        str(stored.agent) if stored.agent else None,
+        Conversation.State.ACTIVE if stored.agent else Conversation.State.WAITING,
+    )
+    desk = hub.current()
+    staff = staff_audiences(stored.conversation, stored.agent)
+    frame = _posted(post, stored, author, uploads.STAFF, notes=stored.notes)
+    desk.publish(hub.Event(staff, frame, mark), skip)
+    if not post.note:
+        audience = f"customer.{stored.customer}"
+        frame = _posted(post, stored, author, audience, notes=None)
+        desk.publish(hub.Event((audience,), frame, mark), skip)
+
+
+def _posted(
+    post: writer.Post,
+    stored: writer.Stored,
+    author: protocol.Author,
+    audience: str,
+    notes: int | None,
+) -> bytes:
+    message = protocol.Message(
+        seq=stored.seq,
+        notes=notes,
+        id=post.client_id,
+        kind=Message.Kind.NOTE if post.note else Message.Kind.TEXT,
+        author=author,
+        text=post.text,
+        attachments=[uploads.attachment_frame(f, audience) for f in stored.attachments],
+        at=wire_time(stored.at),
+    )
+    return protocol.encode(protocol.Posted(str(stored.conversation), message))
+
+
+def staff_audiences(conversation: UUID, agent: UUID | None) -> tuple[str, ...]:
+    """The holder and the watchers."""
+    if agent is None:
+        return (f"staff.{conversation}",)
+    return (f"agent.{agent}", f"staff.{conversation}")
+
+
+# --- the customer's verbs
+
+
+def start(customer: Customer, frame: protocol.Start) -> protocol.Frame:
+    """Open a conversation with its first message. The customer's row is stored and
+    locked. When the queue cannot take it and an e-mail address is known, it is kept
+    as a left message. Raises AlreadyOpen, QueueUnknown, QueueClosed, Empty, TooLong,
+    AttachmentUnknown."""
+    files = attachment_ids(frame.attachments)
+    check_text(frame.text, files, "customer")
+    queue = queue_of(customer, frame.queue)
+    left = not has_room(queue)
+    if left and not customer.email:
+        raise QueueClosed
+    if not left and open_conversation(customer):
+        raise AlreadyOpen
+    conversation = _open(customer, queue, left)
+    message = writer.say(
+        conversation,
+        kind=Message.Kind.TEXT,
+        author="customer",
+        sender=customer.pk,
+        client_id=frame.id,
+        text=frame.text,
+        attachments=files,
+    )
+    tell(conversation, moved=not left)
+    return protocol.StartAck(
+        id=frame.id,
+        conversation=snapshots.for_customer(
+            conversation, snapshots.position(conversation)
+        ),
+        seq=conversation.seq,
+        at=wire_time(message.at),
+    )
+
+
+def _open(customer: Customer, queue: Queue, left: bool) -> Conversation:
+    now = db_now()
+    return Conversation.objects.create(
+        site=customer.site,
+        queue=queue,
+        customer=customer,
+        left=left,
+        created_at=now,
+        waiting_since=now,
+        why=f"Stands in {queue.name}: {_why_waiting(left)}",
+    )
+
+
+def _why_waiting(left: bool) -> str:
+    return "left as a message." if left else "waits for an agent with room."
+
+
+def queue_of(customer: Customer, wanted: str | None) -> Queue:
+    """The site's queue of that id, or its first."""
+    queues = Queue.objects.filter(site=customer.site)
+    if wanted is not None:
+        queues = queues.filter(pk=wanted) if wanted.isdecimal() else queues.none()
+    try:
+        queue = queues.first()
+    except (OverflowError, ValueError):
+        queue = None
+    if queue is None:
+        raise QueueUnknown
+    return queue
+
+
+def has_room(queue: Queue) -> bool:
+    """Whether the queue is open and its line is not full."""
+    return queue.is_open and snapshots.line([queue.pk]).count() < queue.line_limit
+
+
+def open_conversation(customer: Customer) -> Conversation | None:
+    return customer.conversations.filter(state__in=OPEN, left=False).first()
+
+
+def rate(customer_id: UUID, frame: protocol.Rate) -> protocol.Frame:
+    """Rate the newest conversation, which has ended or is being talked in. Again
+    with another id rates anew."""
+    newest = customers_newest(customer_id)
+    if newest is None or newest.state == Conversation.State.WAITING:
+        raise NotStarted("There is nothing to rate yet.")
+    comment = frame.comment or ""
+    if len(comment) > COMMENT_CHARS:
+        raise TooLong(f"comment: at most {COMMENT_CHARS:,} characters.")
+    conversation = locked(newest.pk)
+    change(conversation, rating=frame.score, rating_comment=comment)
+    tell(conversation)
+    return protocol.ConversationAck(
+        id=frame.id, conversation=snapshots.for_customer(conversation)
+    )
+
+
+def end_by_customer(customer_id: UUID, frame: protocol.CustomerEnd) -> protocol.Frame:
+    """Raises NotStarted, Ended."""
+    newest = customers_newest(customer_id)
+    if newest is None:
+        raise NotStarted
+    lock_agent(newest.agent_id)
+    conversation = locked(newest.pk)
+    waiting = conversation.state == Conversation.State.WAITING
+    outcome = "abandoned" if waiting else "resolved"
+    end(conversation, outcome=outcome, by="customer", sender=customer_id)
+    return protocol.ConversationAck(
+        id=frame.id, conversation=snapshots.for_customer(conversation)
+    )
+
+
+def customers_newest(customer_id: UUID) -> Conversation | None:
+    """The open one before left messages before ended ones; then the newest."""
+    found = Conversation.objects.filter(customer_id=customer_id)
+    found = found.select_related(*snapshots.RELATED)
+    newest = list(found.order_by("-created_at", "-id")[:20])
+    ranked = sorted(newest, key=lambda each: (each.state == "ended", each.left))
+    return ranked[0] if ranked else None
+
+
+def customers_own(customer_id: UUID, wanted: str) -> Conversation:
+    """Another's conversation and one that does not exist answer alike: Forbidden."""
+    conversation = find(wanted)
+    if conversation is None or conversation.customer_id != customer_id:
+        raise Forbidden
+    return conversation
+
+
+# --- the agent's verbs
+
+
+def end_by_agent(agent: Agent, frame: protocol.AgentEnd) -> protocol.Frame:
+    """Raises ConversationUnknown, NotYours, Ended."""
+    conversation = held(agent, frame.conversation)
+    end(
+        conversation,
+        outcome=frame.outcome or "resolved",
+        by="agent",
+        sender=agent.pk,
+        name=agent.name,
+    )
+    return protocol.ConversationAck(
+        id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
+    )
+
+
+def held(agent: Agent, wanted: str) -> Conversation:
+    """The conversation, locked, if the agent holds it. Raises as `end_by_agent`."""
+    found = find(wanted)
+    if found is None:
+        raise ConversationUnknown
+    lock_agent(agent.pk)
+    conversation = locked(found.pk)
+    if conversation.agent_id != agent.pk:
+        raise NotYours
+    if conversation.state == Conversation.State.ENDED:
+        raise Ended
+    return conversation
+
+
+def readable(agent: Agent, wanted: str) -> Conversation:
+    """An agent may read what they hold or held last and what waits in their queues.
+    Raises ConversationUnknown, Forbidden."""
+    conversation = find(wanted)
+    if conversation is None:
+        raise ConversationUnknown
+    waiting = conversation.state == Conversation.State.WAITING
+    if conversation.agent_id == agent.pk or (
+        waiting and agent.memberships.filter(queue=conversation.queue).exists()
+    ):
+        return conversation
+    raise Forbidden
+
+
+# --- what both do
+
+
+def end(
+    conversation: Conversation,
+    *,
+    outcome: str,
+    by: str,
+    sender: UUID | None = None,
+    name: str = "",
+) -> None:
+    """End a conversation and free its slot; its row and its agent's are locked.
+    Raises Ended. The caller nudges the agent's queues afterwards (pairing.nudge),
+    since a slot may have become free."""
+    if conversation.state == Conversation.State.ENDED:
+        raise Ended
+    now = db_now()
+    release(conversation, now, why="ended")
+    change(
+        conversation,
+        state=Conversation.State.ENDED,
+        outcome=outcome,
+        ended_at=now,
+        agent_lost_at=None,
+        customer_gone_at=None,
+    )
+    say_event(
+        conversation,
+        "ended",
+        _ended_text(by, name),
+        {"by": by, "name": name, "outcome": outcome},
+    )
+    tell(conversation, moved=not conversation.left)
+
+
+def _ended_text(by: str, name: str) -> str:
+    who = {"customer": "The customer", "agent": name or "The agent"}.get(by)
+    return f"{who} ended the conversation." if who else "The conversation has ended."
+
+
+def release(conversation: Conversation, now: Any, why: str) -> None:
+    """Free the slot that the conversation holds, if any. Its row and its agent's are
+    locked."""
+    lease = Assignment.objects.filter(conversation=conversation, ended_at=None)
+    if lease.update(ended_at=now, ended_why=why) and conversation.agent:
+        conversation.agent.idle_since = now
+        conversation.agent.save(update_fields=["idle_since"])
+
+
+def read(conversation: Conversation, reader: str, seq: int) -> None:
+    """Move a read mark forward; never back, never past the last message. `reader` is
+    "customer" or "agent". Idempotent."""
+    field = f"read_by_{reader}"
+    conversation = locked(conversation.pk)
+    seq = min(seq, conversation.seq)
+    if seq > getattr(conversation, field):
+        change(conversation, **{field: seq})
+        tell(conversation)
+
+
+# --- shared by the verbs here and in pairing
+
+
+def find(wanted: str) -> Conversation | None:
+    """By the id that a client named, which may be anything."""
+    if not re.fullmatch(r"[0-9a-f-]{36}", wanted):
+        return None
+    try:
+        found = _with_relations().filter(pk=UUID(wanted)).first()
+    except ValueError:
+        return None
+    return cast("Conversation | None", found)
+
+
+def locked(pk: UUID) -> Conversation:
+    """The row as it is under its lock. Verbs check state and holder on this. The lock
+    leaves the key alone, so that rows which refer to it can still be inserted."""
+    found = _with_relations().select_for_update(of=("self",), no_key=True)
+    return cast(Conversation, found.get(pk=pk))
+
+
+def lock_agent(agent_id: UUID | None) -> None:
+    """Before the agent's conversations, as the lock order says."""
+    if agent_id:
+        agents = apps.get_model("agents", "Agent").objects
+        agents.select_for_update(no_key=True).filter(pk=agent_id).first()
+
+
+def _with_relations() -> Any:
+    return Conversation.objects.select_related(*snapshots.RELATED)
+
+
+def change(conversation: Conversation, **fields: Any) -> None:
+    """Store new values of a locked conversation, as a new version."""
+    Conversation.objects.filter(pk=conversation.pk).update(
+        version=F("version") + 1, **fields
+    )
+    conversation.version += 1
+    for name, value in fields.items():
+        setattr(conversation, name, value)
+
+
+def say_event(
+    conversation: Conversation, event: str, text: str, data: dict[str, Any]
+) -> None:
+    """A system line, in the same transaction as the change it tells of."""
+    message = writer.say(
+        conversation,
+        kind=Message.Kind.SYSTEM,
+        author="system",
+        event=event,
+        text=text,
+        data=data,
+    )
+    announce_message(conversation, message)
+
+
+def announce_message(conversation: Conversation, message: Message) -> None:
+    """Of a message that a verb said."""
+    mark = mark_of(conversation)
+    pair = ((uploads.STAFF, True), (f"customer.{conversation.customer_id}", False))
+    for audience, staff in pair:
+        (shown,) = snapshots.messages(
+            conversation, [message], staff=staff, audience=audience
+        )
+        frame = protocol.encode(protocol.Posted(str(conversation.pk), shown))
+        to = (
+            staff_audiences(conversation.pk, conversation.agent_id)
+            if staff
+            else (audience,)
+        )
+        hub.announce(hub.Event(to, frame, mark))
+
+
+def tell(conversation: Conversation, *also: UUID, moved: bool = False) -> None:
+    """Announce a changed conversation. `also`: agents who held it until now. `moved`:
+    the line has changed."""
+    tell_all([conversation], also, moved=moved)
+
+
+def tell_all(
+    conversations: Sequence[Conversation],
+    also: Iterable[UUID] = (),
+    *,
+    moved: bool = False,
+) -> None:
+    former = tuple(f"agent.{agent}" for agent in also)
+    for conversation, staff in zip(
+        conversations, snapshots.many_for_staff(conversations), strict=True
+    ):
+        mark = mark_of(conversation)
+        lines = (conversation.queue_id,) if moved else ()
+        audiences = (
+            *staff_audiences(conversation.pk, conversation.agent_id),
+            f"queue.{conversation.queue_id}",
+            *former,
+        )
+        frame = protocol.encode(protocol.Changed(staff))
+        hub.announce(hub.Event(audiences, frame, mark, lines))
+        shown = snapshots.for_customer(conversation, staff.position)
+        frame = protocol.encode(protocol.Changed(shown))
+        audience = f"customer.{conversation.customer_id}"
+        hub.announce(hub.Event((audience,), frame, mark))
+
+
+def tell_agent(agent: Agent) -> None:
+    """Announce a changed agent to colleagues."""
+    queues = agent.memberships.values_list("queue_id", flat=True)
+    audiences = (f"agent.{agent.pk}", *(f"queue.{queue}" for queue in queues))
+    frame = protocol.encode(protocol.AgentChanged(snapshots.agent(agent, db_now())))
+    hub.announce(hub.Event(audiences, frame))
+
+
+def attachment_ids(wanted: Sequence[str] | None) -> tuple[UUID, ...]:
+    """Raises AttachmentUnknown for what cannot be an id."""
+    try:
+        return tuple(UUID(each) for each in wanted or ())
+    except ValueError:
+        raise AttachmentUnknown from None
+
+
+def clean_email(email: str | None) -> str:
+    """An e-mail address, or "" for what is none. A typed one is no identity."""
+    try:
+        validate_email((email or "").strip())
+    except ValidationError:
+        return ""
+    return (email or "").strip()

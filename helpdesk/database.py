@@ -1,0 +1,149 @@
+"""Crossing from the event loop to the database: one hop, one transaction.
+
+Channels' own helpers share one thread per process, so one slow query would hold
+up every socket. Here reads have a small pool of their own. Writes have another on
+PostgreSQL; on SQLite all writes of the process go through one thread, in the order
+in which they came, so that none meets a locked database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
+
+from .errors import Overloaded
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+WRITERS = 4
+TRIES = 4  # of a transaction that met a deadlock or a serialization failure
+RETRY_STATES = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
+
+# Tests move time by hand; nothing else may.
+offset = dt.timedelta(0)
+
+
+def db_now() -> dt.datetime:
+    """The database's clock, to the millisecond: the same for every process, however
+    wrong the clock of a host. Not the start of the transaction but now, so that a
+    time taken after a lock is later than the one of whoever held it."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT clock_timestamp()")
+            (now,) = cursor.fetchone()
+        else:
+            cursor.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
+            now = dt.datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=dt.UTC)
+    return milliseconds(now.astimezone(dt.UTC)) + offset
+
+
+def milliseconds(at: dt.datetime) -> dt.datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+async def in_transaction(
+    function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run a plain function in one transaction, off the loop, and return after COMMIT.
+
+    It may run again when the database undid it (a deadlock, a serialization failure,
+    or a constraint because somebody else was first), so all its effects must be in
+    the database or on commit. Raises Overloaded when the database is away.
+    """
+    run = functools.partial(_committed, function, *args, **kwargs)
+    return await _hop(write_executor(), run)
+
+
+async def reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a plain function that only reads, off the loop, without a transaction."""
+    run = functools.partial(_fresh, function, *args, **kwargs)
+    return await _hop(read_executor(), run)
+
+
+async def writing(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a plain function that makes its own transactions, off the loop."""
+    run = functools.partial(_fresh, function, *args, **kwargs)
+    return await _hop(write_executor(), run)
+
+
+@functools.cache
+def read_executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(READERS, thread_name_prefix="read")
+
+
+@functools.cache
+def write_executor() -> ThreadPoolExecutor:
+    """One thread on SQLite, which has one writer anyway; some on PostgreSQL."""
+    sqlite = connections[DEFAULT_DB_ALIAS].vendor == "sqlite"
+    return ThreadPoolExecutor(1 if sqlite else WRITERS, thread_name_prefix="write")
+
+
+def close_all() -> None:
+    """Close the connections of every pool thread and start afresh. For shutdown and
+    for tests that drop their database."""
+    for cached in (read_executor, write_executor):
+        if cached.cache_info().currsize:
+            executor = cached()
+            # One task a thread: each waits until all of them run.
+            count = len(executor._threads)
+            _on_each_thread(executor, count)
+            executor.shutdown()
+        cached.cache_clear()
+
+
+def _on_each_thread(executor: ThreadPoolExecutor, count: int) -> None:
+    meet = threading.Barrier(count) if count else None
+
+    def close() -> None:
+        if meet:
+            meet.wait(10)
+        connections.close_all()
+
+    for future in [executor.submit(close) for _ in range(count)]:
+        future.result(10)
+
+
+async def _hop(executor: ThreadPoolExecutor, run: Callable[[], T]) -> T:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(executor, run)
+    except (OperationalError, InterfaceError) as error:
+        raise Overloaded from error
+
+
+def _committed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    for left in reversed(range(TRIES)):
+        connection.close_if_unusable_or_obsolete()
+        try:
+            with transaction.atomic():
+                return function(*args, **kwargs)
+        except IntegrityError:
+            if not left:
+                raise
+        except OperationalError as error:
+            undone = getattr(error.__cause__, "sqlstate", None) in RETRY_STATES
+            if not (undone and left):
+                raise
+    raise AssertionError("unreachable")
+
+
+def _fresh(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    connection.close_if_unusable_or_obsolete()
+    return function(*args, **kwargs)

@@ -1,0 +1,213 @@
+"""The desk of one server process: its hub, its presence and what runs in the
+background. Started on first use, since ASGI servers here speak no lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from . import clock, hub, newest, pairing, presence, protocol, snapshots
+from .database import db_now, in_transaction, reading, writing
+from .models import Conversation
+
+if TYPE_CHECKING:
+    from .consumers import DeskConsumer
+
+log = logging.getLogger(__name__)
+
+LINE_SECONDS = 1  # positions are pushed at most so often
+FLICKER_SECONDS = 3  # a page that reloads is back sooner
+
+
+class Desk:
+    """One per process (strictly: per event loop)."""
+
+    def __init__(self) -> None:
+        self.hub = hub.current()
+        self.newest = newest.Newest(self.hub)
+        self.present = presence.Present()
+        self.sockets: set[DeskConsumer] = set()
+        self.crowd: Counter[tuple[str, str]] = Counter()
+        self._loop = asyncio.get_running_loop()
+        self._dirty_lines: set[int] = set()
+        self._dirty_queues: set[int] = set()
+        self._told: dict[UUID, int] = {}
+        self._once: dict[str, asyncio.Task[None]] = {}
+        self._numbers = itertools.count()
+        self._first_renewal = self._loop.create_task(self._renew())
+        self._background = [
+            self._loop.create_task(_every(seconds, act), name=f"desk-{act.__name__}")
+            for seconds, act in (
+                (presence.RENEW_SECONDS, self._renew),
+                (newest.REFRESH_SECONDS, self.refresh),
+                (clock.TICK_SECONDS, self._tick),
+            )
+        ]
+        self.hub.observe(self._hear)
+        pairing.nudged.append(self._nudged)
+
+    # --- who is connected through this process
+
+    async def ready(self) -> None:
+        """The process's own lease is stored, on which every presence hangs."""
+        await asyncio.shield(self._first_renewal)
+
+    async def arrive(self, person: UUID) -> bool:
+        """Count a socket; True when it is the person's first here, and stored."""
+        await self.ready()
+        if not self.present.first(person):
+            return False
+        await in_transaction(presence.arrive, self.present.process, person)
+        return True
+
+    async def leave(self, person: UUID) -> bool:
+        """Count one less. True when the person is now connected nowhere."""
+        if not self.present.last(person):
+            return False
+        return await in_transaction(presence.leave, self.present.process, person)
+
+    def later(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+        """Do something soon that the database's clock would do anyway, only later."""
+
+        def begin() -> None:
+            self._begin(f"later-{next(self._numbers)}", act)
+
+        self._loop.call_later(seconds, begin)
+
+    # --- pairing
+
+    def nudge(self, queue_ids: Iterable[int]) -> None:
+        """Drain these queues soon. Nudges that come meanwhile make one more drain."""
+        self._dirty_queues.update(queue_ids)
+        if self._dirty_queues:
+            self._begin("drain", self._drain)
+
+    def _nudged(self, queue_ids: tuple[int, ...]) -> None:
+        if self._loop.is_running():
+            self._loop.call_soon_threadsafe(self.nudge, queue_ids)
+
+    async def _drain(self) -> None:
+        while self._dirty_queues:
+            queues, self._dirty_queues = self._dirty_queues, set()
+            if await in_transaction(pairing.drain, queues) == pairing.DRAIN:
+                self._dirty_queues |= queues
+
+    # --- the line
+
+    def _hear(self, event: hub.Event) -> None:
+        if event.lines:
+            self._dirty_lines.update(event.lines)
+            self._begin("lines", self._push_lines)
+
+    async def _push_lines(self) -> None:
+        """Tell this process's sockets how the lines stand, at most once a second."""
+        while self._dirty_lines:
+            queues, self._dirty_lines = self._dirty_lines, set()
+            if self.sockets:
+                self._tell_lines(*await reading(_lines, queues))
+            await asyncio.sleep(LINE_SECONDS)
+
+    def _tell_lines(
+        self,
+        queues: list[protocol.StaffQueue],
+        waiting: list[tuple[Conversation, int]],
+    ) -> None:
+        for queue in queues:
+            frame = protocol.encode(protocol.QueueChanged(queue))
+            self.hub.deliver(hub.Event((f"queue.{queue.id}",), frame))
+        told, self._told = self._told, {}
+        for conversation, position in waiting:
+            self._told[conversation.pk] = position
+            audience = f"customer.{conversation.customer_id}"
+            if told.get(conversation.pk) == position or not self.hub.has(audience):
+                continue
+            shown = snapshots.for_customer(conversation, position)
+            frame = protocol.encode(protocol.Changed(shown))
+            self.hub.deliver(hub.Event((audience,), frame))
+
+    # --- in the background
+
+    async def _renew(self) -> None:
+        down = await in_transaction(
+            presence.renew, self.present.process, self.present.people()
+        )
+        if down:
+            await in_transaction(lambda: clock.forgive(db_now()))
+
+    async def refresh(self) -> None:
+        """Heal the table that answers pings from the database."""
+        stale = self.newest.stale()
+        agents = self.hub.people("agent.")
+        if stale or agents:
+            for mark in await reading(newest.read_marks, stale, agents):
+                self.newest.learn(mark)
+
+    async def _tick(self) -> None:
+        await self.ready()
+        self.nudge(await writing(clock.tick))
+
+    def _begin(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
+        """Run `act` unless it runs already."""
+        if name not in self._once:
+            self._once[name] = self._loop.create_task(self._run(name, act))
+
+    async def _run(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await act()
+        except Exception:
+            # The clock's sweep does later what failed here.
+            log.exception("desk: %s failed", name)
+        finally:
+            self._once.pop(name, None)
+
+    async def close(self) -> None:
+        """Stop everything and say that nobody is connected through here any more."""
+        pairing.nudged.remove(self._nudged)
+        tasks = [*self._background, *self._once.values(), self._first_renewal]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await in_transaction(presence.retire, self.present.process)
+        await self.hub.close()
+        _desks.pop(self._loop, None)
+
+
+def _lines(
+    queue_ids: set[int],
+) -> tuple[list[protocol.StaffQueue], list[tuple[Conversation, int]]]:
+    ranks = snapshots.positions(queue_ids)
+    found = Conversation.objects.select_related(*snapshots.RELATED)
+    rows = [(each, ranks[each.pk]) for each in found.filter(pk__in=ranks)]
+    return snapshots.queues_for_staff(queue_ids, db_now()), rows
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await act()
+        except Exception:
+            # Outermost loop: the database or the broker is away; look again later.
+            log.exception("desk: the clock missed a beat")
+
+
+_desks: dict[asyncio.AbstractEventLoop, Desk] = {}
+
+
+def current() -> Desk:
+    """This loop's desk."""
+    loop = asyncio.get_running_loop()
+    if loop not in _desks:
+        _desks[loop] = Desk()
+    return _desks[loop]
+
+
+async def close() -> None:
+    """Stop this loop's desk, if it has one."""
+    if desk := _desks.get(asyncio.get_running_loop()):
+        await desk.close()

@@ -1,0 +1,218 @@
+"""Publish and subscribe: how an event finds the sockets that may hear it.
+
+The only file that touches the channel layer. Every process joins one group, and a
+turn of the loop publishes what it has as one message; a process finds its own
+sockets in a dictionary (docs/decisions/one-group-for-all-processes.md has the
+measurement). Delivery is best effort: the database is the truth, and whoever
+missed an event sees so in the next pong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import msgspec
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+GROUP = "desk"
+WAITING_EVENTS = 20_000  # to be published; beyond it the oldest are dropped
+PUBLISH_SECONDS = 5
+RECEIVE_AGAIN_SECONDS = 1
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """How far a conversation is, for the table that answers pings."""
+
+    conversation: str
+    seq: int
+    place: int
+    version: int
+    customer: str
+    agent: str | None
+    state: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """A frame and the audiences that may hear it; a socket in several hears it once.
+
+    Besides a frame it may tell the processes which queues' lines moved, or `code`
+    with which the audiences' sockets are to be closed.
+    """
+
+    audiences: tuple[str, ...] = ()
+    frame: bytes = b""
+    mark: Mark | None = None
+    lines: tuple[int, ...] = ()
+    code: int = 0
+
+
+class Listener(Protocol):
+    def deliver(self, frame: bytes) -> None:
+        """Take a frame to send. Must not block and must not raise."""
+
+    def dismiss(self, code: int) -> None:
+        """Close, with a code of the contract."""
+
+
+class Hub:
+    """One per process (strictly: per event loop)."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
+        self.loop = asyncio.get_running_loop()
+        self._listeners: dict[str, set[Listener]] = defaultdict(set)
+        self._observers: list[Callable[[Event], None]] = []
+        self._outgoing: list[Event] = []
+        self._publishing: asyncio.Task[None] | None = None
+        self._receiving = self.loop.create_task(self._receive(), name="hub-receive")
+
+    # --- who hears what
+
+    def join(self, listener: Listener, *audiences: str) -> None:
+        for audience in audiences:
+            self._listeners[audience].add(listener)
+
+    def leave(self, listener: Listener, *audiences: str) -> None:
+        for audience in audiences:
+            heard = self._listeners.get(audience)
+            if heard is None:
+                continue
+            heard.discard(listener)
+            if not heard:
+                del self._listeners[audience]
+
+    def has(self, audience: str) -> bool:
+        """Whether a socket of this process is in the audience."""
+        return audience in self._listeners
+
+    def people(self, kind: str) -> list[str]:
+        """The ids behind audiences of a kind, such as "agent."."""
+        heard = tuple(self._listeners)
+        return [each.removeprefix(kind) for each in heard if each.startswith(kind)]
+
+    def observe(self, observer: Callable[[Event], None]) -> None:
+        """Call `observer` with every event of every process, before its delivery."""
+        self._observers.append(observer)
+
+    # --- telling
+
+    def publish(self, event: Event, skip: Listener | None = None) -> None:
+        """Deliver to this process's sockets now, to the others' soon. Never waits."""
+        self.deliver(event, skip)
+        if len(self._outgoing) >= WAITING_EVENTS:
+            del self._outgoing[: WAITING_EVENTS // 2]
+            log.warning("hub: dropped events that could not be published in time")
+        self._outgoing.append(event)
+        if self._publishing is None:
+            self._publishing = self.loop.create_task(self._publish())
+
+    def deliver(self, event: Event, skip: Listener | None = None) -> None:
+        """Deliver to this process's sockets only."""
+        for observer in self._observers:
+            observer(event)
+        if len(event.audiences) == 1:
+            heard: Iterable[Listener] = self._listeners.get(event.audiences[0], ())
+        else:
+            heard = set().union(
+                *(self._listeners.get(audience, ()) for audience in event.audiences)
+            )
+        for listener in tuple(heard):
+            if listener is skip:
+                continue
+            if event.code:
+                listener.dismiss(event.code)
+            elif event.frame:
+                listener.deliver(event.frame)
+
+    # --- between processes
+
+    async def _publish(self) -> None:
+        layer: Any = get_channel_layer()
+        while self._outgoing:
+            events, self._outgoing = self._outgoing, []
+            try:
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await layer.group_send(GROUP, parcel(self.id, events))
+            except Exception as error:  # noqa: BLE001 (any broker fault; see module)
+                log.warning("hub: %d events not published: %r", len(events), error)
+        self._publishing = None
+
+    async def _receive(self) -> None:
+        while True:
+            layer: Any = get_channel_layer()
+            try:
+                channel = await layer.new_channel("desk")
+                await layer.group_add(GROUP, channel)
+                while True:
+                    self._unpack(await layer.receive(channel))
+            except Exception as error:  # noqa: BLE001 (outermost loop: supervise)
+                log.warning("hub: not receiving, trying again: %r", error)
+                await asyncio.sleep(RECEIVE_AGAIN_SECONDS)
+
+    def _unpack(self, message: dict[str, Any]) -> None:
+        if message["from"] == self.id:
+            return
+        for event in _decode(message["events"]):
+            self.deliver(event)
+
+    async def close(self) -> None:
+        """Publish what waits, then stop."""
+        if self._publishing:
+            await asyncio.wait([self._publishing], timeout=PUBLISH_SECONDS)
+        self._receiving.cancel()
+        await asyncio.gather(self._receiving, return_exceptions=True)
+        _hubs.pop(self.loop, None)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Event]).decode
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def parcel(sender: str, events: list[Event]) -> dict[str, object]:
+    return {"type": "desk.events", "from": sender, "events": _encode(events)}
+
+
+def current() -> Hub:
+    """This loop's hub, started on first use (ASGI servers here speak no lifespan)."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+def announce(*events: Event) -> None:
+    """Publish after the caller's transaction commits; at once outside of one. For
+    plain code in any thread: verbs, the admin, commands."""
+    transaction.on_commit(lambda: _from_a_thread(events), robust=True)
+
+
+def call_on_loop(function: Callable[[], object]) -> bool:
+    """Have a running hub's loop call `function` soon; False when there is none."""
+    for loop in tuple(_hubs):
+        if loop.is_running():
+            loop.call_soon_threadsafe(function)
+            return True
+    return False
+
+
+def _from_a_thread(events: tuple[Event, ...]) -> None:
+    def publish() -> None:
+        hub = current()
+        for event in events:
+            hub.publish(event)
+
+    if call_on_loop(publish):
+        return
+    layer: Any = get_channel_layer()
+    if layer is not None:
+        async_to_sync(layer.group_send)(GROUP, parcel("", list(events)))

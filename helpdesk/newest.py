@@ -1,0 +1,116 @@
+"""The table that answers pings: how far each conversation of a local socket is.
+
+`pong` must never wait for the database. The table is fed by every event and, since
+events are best effort, by one batched query every few seconds (refresh).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+
+from django.db.models import Q
+
+from .hub import Event, Hub, Mark
+from .models import Conversation
+
+REFRESH_SECONDS = 5
+
+
+class Newest:
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._marks: dict[str, Mark] = {}
+        self._of_customer: dict[str, str] = {}
+        self._of_agent: dict[str, set[str]] = defaultdict(set)
+        hub.observe(self.hear)
+
+    def hear(self, event: Event) -> None:
+        if event.mark and self._local(event.mark):
+            self.learn(event.mark)
+
+    def learn(self, mark: Mark) -> None:
+        """Never goes back, in whatever order marks arrive."""
+        known = self._marks.get(mark.conversation)
+        if known is None or mark.version >= known.version:
+            self._place(mark, known)
+        newest = known or mark
+        newer = mark if mark.version >= newest.version else newest
+        self._marks[mark.conversation] = Mark(
+            mark.conversation,
+            max(mark.seq, newest.seq),
+            max(mark.place, newest.place),
+            newer.version,
+            mark.customer,
+            newer.agent,
+            newer.state,
+        )
+
+    def of(self, conversation: str) -> Mark | None:
+        return self._marks.get(conversation)
+
+    def of_customer(self, customer: str) -> Mark | None:
+        """Of the customer's newest conversation."""
+        conversation = self._of_customer.get(customer)
+        return self._marks.get(conversation) if conversation else None
+
+    def of_agent(self, agent: str) -> dict[str, tuple[int, int]]:
+        """Place and version of each conversation that the agent holds."""
+        marks = (self._marks[id] for id in self._of_agent.get(agent, ()))
+        return {mark.conversation: (mark.place, mark.version) for mark in marks}
+
+    def stale(self) -> list[str]:
+        """What to ask the database for; forgets what no local socket follows."""
+        for mark in tuple(self._marks.values()):
+            if not self._local(mark):
+                self._forget(mark)
+        return list(self._marks)
+
+    def _local(self, mark: Mark) -> bool:
+        return self._hub.has(f"customer.{mark.customer}") or (
+            mark.agent is not None and self._hub.has(f"agent.{mark.agent}")
+        )
+
+    def _place(self, mark: Mark, known: Mark | None) -> None:
+        if known and known.agent and known.agent != mark.agent:
+            self._of_agent[known.agent].discard(mark.conversation)
+        if mark.agent:
+            held = self._of_agent[mark.agent]
+            if mark.state == Conversation.State.ACTIVE:
+                held.add(mark.conversation)
+            else:
+                held.discard(mark.conversation)
+        current = self._of_customer.get(mark.customer, "")
+        # Version 7 ids sort by time.
+        if mark.conversation >= current:
+            self._of_customer[mark.customer] = mark.conversation
+
+    def _forget(self, mark: Mark) -> None:
+        del self._marks[mark.conversation]
+        if self._of_customer.get(mark.customer) == mark.conversation:
+            del self._of_customer[mark.customer]
+        if mark.agent:
+            held = self._of_agent[mark.agent]
+            held.discard(mark.conversation)
+            if not held:
+                del self._of_agent[mark.agent]
+
+
+def mark_of(conversation: Conversation) -> Mark:
+    return Mark(
+        str(conversation.pk),
+        conversation.seq,
+        conversation.seq + conversation.notes,
+        conversation.version,
+        str(conversation.customer_id),
+        str(conversation.agent_id) if conversation.agent_id else None,
+        conversation.state,
+    )
+
+
+def read_marks(conversations: list[str], agents: list[str]) -> list[Mark]:
+    """One query for a whole process. `agents`: those with a socket here, since an
+    assignment whose event was lost is found only through them."""
+    held = Q(agent_id__in=[uuid.UUID(id) for id in agents], state="active")
+    known = Q(pk__in=[uuid.UUID(id) for id in conversations])
+    return [mark_of(each) for each in Conversation.objects.filter(known | held)]

@@ -1,0 +1,108 @@
+"""Who is at the desk now: leases in the database, on its clock.
+
+A process says every few seconds that it lives; the rows of those connected through
+it count as long as its word does. So thousands of sockets cost one small write,
+and a killed process is found by its silence. A long poll has an end of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from .database import db_now
+from .models import Connection, ServerProcess, new_id
+
+LEASE_SECONDS = 45
+RENEW_SECONDS = 15  # two renewals may fail before anybody is missed
+POLL_SECONDS = 60  # past a long poll's last answer
+
+
+class Present:
+    """This process's part: how many sockets each person has here. Only counts; the
+    caller stores what `first` and `last` say."""
+
+    def __init__(self) -> None:
+        self.process = new_id()
+        self._sockets: Counter[UUID] = Counter()
+
+    def first(self, person: UUID) -> bool:
+        """Count a socket; True when it is the person's first here."""
+        self._sockets[person] += 1
+        return self._sockets[person] == 1
+
+    def last(self, person: UUID) -> bool:
+        """Count one less; True when it was the person's last here."""
+        self._sockets[person] -= 1
+        if self._sockets[person] > 0:
+            return False
+        del self._sockets[person]
+        return True
+
+    def sockets(self, person: UUID) -> int:
+        return self._sockets[person]
+
+    def people(self) -> list[UUID]:
+        return list(self._sockets)
+
+
+def renew(process: UUID, people: Iterable[UUID] = ()) -> bool:
+    """Say that the process lives. True when no process has lived just before: the
+    desk was down, and nobody's absence meanwhile counts. Idempotent."""
+    now = db_now()
+    until = now + dt.timedelta(seconds=LEASE_SECONDS)
+    was_up = ServerProcess.objects.filter(alive_until__gt=now).exists()
+    renewed = ServerProcess.objects.filter(pk=process).update(alive_until=until)
+    if not renewed:
+        ServerProcess.objects.create(pk=process, started_at=now, alive_until=until)
+        # Silent for too long, it was swept: those still connected here come back.
+        Connection.objects.bulk_create(
+            [Connection(process_id=process, person=each) for each in people],
+            ignore_conflicts=True,
+        )
+    return not was_up
+
+
+def arrive(process: UUID, person: UUID, until: dt.datetime | None = None) -> None:
+    """Idempotent. With `until`, a long poll, which never shortens a socket's."""
+    Connection.objects.get_or_create(
+        process_id=process, person=person, defaults={"until": until}
+    )
+    stored = Connection.objects.filter(process_id=process, person=person)
+    if until is None:
+        stored.update(until=None)
+    else:
+        stored.filter(until__lt=until).update(until=until)
+
+
+def leave(process: UUID, person: UUID) -> bool:
+    """Idempotent. True when the person is now connected nowhere."""
+    Connection.objects.filter(process_id=process, person=person).delete()
+    return person not in connected([person])
+
+
+def connected(people: Iterable[UUID]) -> set[UUID]:
+    """Which of these people have a live lease."""
+    found = live(db_now()).filter(person__in=tuple(people))
+    return set(found.values_list("person", flat=True))
+
+
+def live(now: dt.datetime) -> QuerySet[Connection]:
+    return Connection.objects.filter(
+        Q(until=None) | Q(until__gt=now), process__alive_until__gt=now
+    )
+
+
+def sweep(now: dt.datetime) -> None:
+    """Forget processes that fell silent and polls that ended. Safe to run twice."""
+    ServerProcess.objects.filter(alive_until__lte=now).delete()
+    Connection.objects.filter(until__lte=now).delete()
+
+
+def retire(process: UUID) -> None:
+    """The process says good-bye: nobody is connected through it any more."""
+    ServerProcess.objects.filter(pk=process).delete()
