@@ -41,6 +41,12 @@ class Agent(models.Model):
         auto_now_add=True,
         help_text=_("When the agent last took or ended a conversation."),
     )
+    assigned_at = models.DateTimeField(
+        _("last assigned"), null=True, editable=False, help_text=_("For taking turns.")
+    )
+    lapses = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text=_("Offers in a row that went unanswered.")
+    )
     gone_at = models.DateTimeField(
         _("gone since"),
         null=True,

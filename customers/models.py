@@ -110,6 +110,8 @@ class Customer(models.Model):
         _("network"), max_length=45, blank=True, help_text=_("Truncated.")
     )
     user_agent = models.CharField(_("browser"), max_length=300, blank=True)
+    blocked_until = models.DateTimeField(_("blocked until"), null=True, blank=True)
+    blocked_why = models.CharField(_("blocked because"), max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

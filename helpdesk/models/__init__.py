@@ -1,0 +1,26 @@
+"""The desk's facts. Promises that must hold whatever races are constraints here."""
+
+from .conversations import Assignment, AuditEntry, Conversation, Transcript, Transfer
+from .ids import new_id
+from .leases import Connection, ServerProcess
+from .messages import Attachment, Message, Receipt, attachment_path
+from .queues import Holiday, OpeningSlot, Queue, QueueMembership
+
+__all__ = [
+    "Assignment",
+    "Attachment",
+    "AuditEntry",
+    "Connection",
+    "Conversation",
+    "Holiday",
+    "Message",
+    "OpeningSlot",
+    "Queue",
+    "QueueMembership",
+    "Receipt",
+    "ServerProcess",
+    "Transcript",
+    "Transfer",
+    "attachment_path",
+    "new_id",
+]
