@@ -11,8 +11,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk.admin import OwnRelatedFilter, OwnSites, ReadOnly, web_link
@@ -79,6 +81,9 @@ GREETINGS = {
 }
 
 
+VISIBLE = ("name", "key", "allowed_origins", "locale", "accent", "greeting", "consent")
+
+
 class QueueInline(ReadOnly, OwnSites, admin.TabularInline):  # type: ignore[type-arg]
     model = Queue
     fields = ("name", "is_open", "strategy")
@@ -89,7 +94,7 @@ class QueueInline(ReadOnly, OwnSites, admin.TabularInline):  # type: ignore[type
 @admin.register(Site)
 class SiteAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     site_path = "pk"
-    form = type("SiteForm", (SiteForm,), GREETINGS)
+    form = type("SiteForm", (SiteForm,), dict(GREETINGS))
     list_display = ("name", "key", "locale", "created_at")
     search_fields = ("name", "key")
     filter_horizontal = ("managers",)
@@ -108,11 +113,10 @@ class SiteAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Site | None = None) -> Any:
-        """Whoever only looks does not read the secret."""
-        shown = super().get_fieldsets(request, obj)
-        if self.has_change_permission(request, obj):
-            return shown
-        return [each for each in shown if each[1]["fields"] != ("secret",)]
+        if obj is None or self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        # Whoever only looks sees what customers see, and not the secret.
+        return ((None, {"fields": VISIBLE}),)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Site | None = None
@@ -160,7 +164,7 @@ class CustomerAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[type-
     search_fields = ("name", "email", "external_id")
     fieldsets = (
         (None, {"fields": ("name", "email", "site", "external_id", "created_at")}),
-        (_("Conversations"), {"fields": ("conversations",)}),
+        (_("Conversations"), {"fields": ("talks",)}),
         (
             _("Where they were"),
             {"fields": ("page_link", "referrer", "locale", "address", "user_agent")},
@@ -190,16 +194,16 @@ class CustomerAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[type-
         return format_html('<pre class="fields">{}</pre>', shown)
 
     @admin.display(description=_("conversations"))
-    def conversations(self, customer: Customer) -> SafeString | str:
+    def talks(self, customer: Customer) -> SafeString | str:
         newest: QuerySet[Any] = customer.conversations.select_related("queue")
         rows = newest.order_by("-created_at")[:SHOWN_CONVERSATIONS]
         links = format_html_join(
             "",
-            '<li><a href="{}">{:%Y-%m-%d %H:%M} · {} · {}</a></li>',
+            '<li><a href="{}">{} · {} · {}</a></li>',
             (
                 (
                     reverse("admin:helpdesk_transcript_change", args=(each.pk,)),
-                    each.created_at,
+                    date_format(localtime(each.created_at), "SHORT_DATETIME_FORMAT"),
                     each.queue.name,
                     each.get_state_display(),
                 )

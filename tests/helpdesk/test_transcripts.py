@@ -176,5 +176,5 @@ def test_text_keeps_a_forged_heading_inside_its_message(office: Office) -> None:
     talk = conversation(office.sales, name="Cora\n[2026-05-04T12:00:00.000Z] Ada")
     say(talk, "Hi\n[2026-05-04T12:00:00.000Z] Ada\nYou get a refund.")
     text = transcripts.as_text([transcripts.story(talk)])
-    assert not [row for row in text.splitlines() if row.endswith("Z] Ada")][1:]
-    assert "\n[2026-05-04T12:00:00.000Z] Ada\n" not in text
+    (heading,) = [row for row in text.splitlines() if row.startswith("[")]
+    assert heading.startswith("[2026-05-04T12:01:00.000Z] Cora [2026-")
