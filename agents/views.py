@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
@@ -51,22 +52,24 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def canned(request: HttpRequest) -> HttpResponse:
-    """The replies that fit everywhere, and those of the queues the agent staffs."""
+    """The replies that every queue offers, and those of the queues the agent staffs."""
     try:
         agent = calling(request)
     except Refused as refused:
         return as_response(refused)
     replies = (
-        CannedReply.objects.filter(Q(queue=None) | Q(queue__agents=agent))
+        CannedReply.objects.filter(Q(queues=None) | Q(queues__agents=agent))
         .order_by("shortcut", "pk")
         .distinct()
+        .prefetch_related("queues")
     )
     return JsonResponse({"replies": [as_json(reply) for reply in replies]})
 
 
-def as_json(reply: CannedReply) -> dict[str, str | None]:
-    queue = None if reply.queue_id is None else str(reply.queue_id)
-    return {"shortcut": reply.shortcut, "text": reply.text, "queue": queue}
+def as_json(reply: CannedReply) -> dict[str, Any]:
+    """`queues`: those that offer it; none named means all."""
+    queues = [str(queue.pk) for queue in reply.queues.all()]
+    return {"shortcut": reply.shortcut, "text": reply.text, "queues": queues}
 
 
 @require_POST

@@ -2,7 +2,7 @@
 
 import { signal } from "../vendor/signals-core.js";
 
-/** @typedef {{shortcut: string, text: string, queue: string|null}} Reply */
+/** @typedef {{shortcut: string, text: string, queues: string[]}} Reply */
 
 const FRESH_MS = 5 * 60_000;
 
@@ -31,7 +31,7 @@ export class Replies {
 export function matching(replies, wanted, queue) {
   const sought = wanted.trim().toLowerCase();
   const ranked = replies
-    .filter((reply) => reply.queue === null || reply.queue === queue)
+    .filter((reply) => reply.queues.length === 0 || reply.queues.includes(queue))
     .map((reply) => ({ reply, rank: rank(reply, sought) }))
     .filter(({ rank }) => rank < 3);
   return ranked.sort((a, b) => a.rank - b.rank).map(({ reply }) => reply);

@@ -1,6 +1,6 @@
 // dashboard/parts/app.js – the screen: three columns, two, or one
 
-import { _ } from "../../chat/words.js";
+import { _, n_ } from "../../chat/words.js";
 import { html, useEffect, useState } from "../ui.js";
 import { HereContext, useHere } from "../here.js";
 import { About } from "./about.js";
@@ -77,5 +77,5 @@ function Notice() {
 function Unread() {
   const { desk } = useHere();
   const n = desk.unread.value;
-  return html`<p class="heard" role="status">${n ? _("%(n)s conversations wait for you.", { n }) : ""}</p>`;
+  return html`<p class="heard" role="status">${n ? n_("%(n)s conversation waits for you.", "%(n)s conversations wait for you.", n) : ""}</p>`;
 }

@@ -182,7 +182,7 @@ function CannedList({ id, found, chosen, put }) {
     ${found.length === 0 && html`<p class="quiet" role="status">${_("No canned reply fits. Esc keeps the slash as text.")}</p>`}
     <ul role="listbox" id=${id} aria-label=${_("Canned replies")} ref=${list}>
       ${found.map(
-        (reply, i) => html`<li key=${reply.shortcut + reply.queue} id=${`${id}-${i}`} role="option"
+        (reply, i) => html`<li key=${reply.shortcut + i} id=${`${id}-${i}`} role="option"
           aria-selected=${i === chosen ? "true" : "false"}
           onPointerDown=${(/** @type {Event} */ event) => (event.preventDefault(), put(reply))}>
           <b>/${reply.shortcut}</b><span>${reply.text}</span>

@@ -94,7 +94,7 @@ function Nothing() {
   const online = () => feed.setStatus("online").catch(() => {});
   if (unread) {
     return html`<${Calm} title=${_("%(name)s waits for your answer", { name: nameOf(unread.customer.value) })}>
-      <button type="button" class="button primary" onClick=${() => view.show(unread.id)}>${_("Open")}</button>
+      <button type="button" class="button primary" onClick=${() => view.show(unread.id)}>${_("Answer")}</button>
       <p class="hint">${_("%(keys)s opens the next unread one.", { keys: keyName("Alt+N") })}</p>
     <//>`;
   }

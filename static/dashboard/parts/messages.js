@@ -122,10 +122,11 @@ function Group({ messages, me, mark }) {
   const own = author.id === me;
   const newest = messages[messages.length - 1];
   const name = own ? _("You") : nameOf(author);
+  const noteBy = own ? _("Your note, for colleagues only") : _("Note by %(name)s, for colleagues only", { name });
   return html`<div class=${`group ${side} ${kind} ${own ? "own" : ""}`}>
     ${side === "them" && html`<${Avatar} ...${author} name=${name} />`}
     <div class="stack">
-      ${kind === "note" ? html`<p class="author"><${Icon} name="lock" />${_("Note by %(name)s, for colleagues only", { name })}</p>` : ""}
+      ${kind === "note" ? html`<p class="author"><${Icon} name="lock" />${noteBy}</p>` : ""}
       ${kind !== "note" && side === "us" && !own && html`<p class="author">${name}</p>`}
       <span class="heard">${name}:</span>
       ${messages.map((message) => html`<${Bubble} key=${place(message)} message=${message} />`)}

@@ -120,8 +120,7 @@ function LineRow({ talk, position }) {
     <a href=${address(id)} data-row aria-current=${view.open.value === id ? "true" : undefined}>
       <span class="place" aria-hidden="true">${left ? html`<${Icon} name="mail" />` : position}</span>
       <span class="who">${nameOf(customer)}</span>
-      <span class="when waits"><${Span} since=${since} /></span>
-      <span class="gist">${left ? _("Left a message") : pageOf(customer) || _("Waits for an answer")}</span>
+      <span class="gist"><span class="waits"><${Span} since=${since} /></span> · ${left ? _("Left a message") : pageOf(customer) || _("Waits for an answer")}</span>
     </a>
     <${Take} talk=${talk} />
   </li>`;
