@@ -389,8 +389,8 @@ COME_BACK_MS = 10_000  # spread over this time, so that not all return at once
 async def drain() -> None:
     """Before the process ends: `bye` to every socket with a time to come back, close
     4012, commit what waits, give up the leases. Idempotent."""
-    here = desk.current()
-    closing = [_say_bye(socket) for socket in tuple(here.sockets)]
+    here = desk.running()
+    closing = [_say_bye(socket) for socket in tuple(here.sockets)] if here else []
     await asyncio.wait_for(
         asyncio.gather(*closing, return_exceptions=True), DRAIN_SECONDS
     )

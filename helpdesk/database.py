@@ -101,19 +101,18 @@ def close_all() -> None:
     for cached in (read_executor, write_executor):
         if cached.cache_info().currsize:
             executor = cached()
-            # One task a thread: each waits until all of them run.
-            count = len(executor._threads)
-            _on_each_thread(executor, count)
+            # One task a thread, which waits until all of them run: a thread that is
+            # busy takes its own later, and none takes two.
+            _on_each_thread(executor, executor._max_workers)
             executor.shutdown()
         cached.cache_clear()
 
 
 def _on_each_thread(executor: ThreadPoolExecutor, count: int) -> None:
-    meet = threading.Barrier(count) if count else None
+    meet = threading.Barrier(count)
 
     def close() -> None:
-        if meet:
-            meet.wait(10)
+        meet.wait(10)
         connections.close_all()
 
     for future in [executor.submit(close) for _ in range(count)]:

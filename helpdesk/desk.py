@@ -207,7 +207,12 @@ def current() -> Desk:
     return _desks[loop]
 
 
+def running() -> Desk | None:
+    """This loop's desk, if it has one."""
+    return _desks.get(asyncio.get_running_loop())
+
+
 async def close() -> None:
     """Stop this loop's desk, if it has one."""
-    if desk := _desks.get(asyncio.get_running_loop()):
+    if desk := running():
         await desk.close()
