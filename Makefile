@@ -15,10 +15,10 @@ help:
 	@echo 'make setup   what the others need (they ask for it themselves)'
 
 setup:
-	.ci/setup dev
+	@.ci/setup dev
 
 server:
-	.ci/setup server
+	@.ci/setup server
 
 run: server
 	@exec $(PYTHON_IN_VENV) -m helpdesk run
@@ -27,10 +27,10 @@ serve: server
 	@exec $(PYTHON_IN_VENV) -m helpdesk serve
 
 test: setup
-	.ci/test
+	@.ci/test
 
 lint: setup
-	.ci/lint
+	@.ci/lint
 
 check: lint test
 

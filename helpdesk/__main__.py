@@ -111,10 +111,11 @@ def serve(host: str, port: int, on_ready: Any = lambda port: None) -> None:
     from .asgi import application
     from .consumers import drain
 
+    served: Any = application
     if settings.DEBUG:
-        application = ASGIStaticFilesHandler(application)
+        served = ASGIStaticFilesHandler(served)
     serving.run_until_told_to_leave(
-        application, host=host, port=port, drain=drain, on_ready=on_ready
+        served, host=host, port=port, drain=drain, on_ready=on_ready
     )
 
 

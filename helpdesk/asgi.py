@@ -1,17 +1,20 @@
 """Wiring: what a server process serves.
 
-python -m helpdesk start        or        daphne helpdesk.asgi:application
+`python -m helpdesk start` serves it best; any ASGI server can.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any, cast
 
+from asgiref.typing import ASGI3Application
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 django = get_asgi_application()  # before what follows, which needs the models
 
+from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -25,15 +28,16 @@ from .static import StaticFiles  # noqa: E402
 
 checks.refuse_unsafe()
 
-sockets = URLRouter(
-    [
-        path("ws/customer/<str:key>/", CustomerConsumer.as_asgi()),
-        path("ws/agent/", AgentConsumer.as_asgi()),
-    ]
-)
+# path() is typed for Django's views; Channels takes ASGI applications by it.
+agent: Any = AgentConsumer.as_asgi()
+customer: Any = CustomerConsumer.as_asgi()
+sockets: Any = [
+    path("ws/customer/<str:key>/", customer),
+    path("ws/agent/", cast(Any, AuthMiddlewareStack(agent))),
+]
 
-application = Door(
-    ProtocolTypeRouter({"http": django, "websocket": sockets}),
+application: ASGI3Application = Door(
+    ProtocolTypeRouter({"http": django, "websocket": URLRouter(sockets)}),
     proxies=settings.HELPDESK_PROXIES,
     loopback_only=settings.HELPDESK_DEMO or not settings.HELPDESK_LIMITS,
 )

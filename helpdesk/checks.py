@@ -81,9 +81,7 @@ def production() -> Iterator[CheckMessage]:
 
 
 def secret(key: str) -> Iterator[CheckMessage]:
-    hint = (
-        "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-    )
+    hint = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
     if not key:
         yield Error("SECRET_KEY is not set.", hint=hint, id="helpdesk.E001")
     elif (

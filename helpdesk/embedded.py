@@ -36,6 +36,7 @@ class Child:
         stop_signal: signal.Signals = signal.SIGTERM,
         **options: Any,
     ) -> None:
+        self.name = Path(command[0]).name
         self.log = log
         self.stop_signal = stop_signal
         with log.open("wb") as output:
@@ -56,7 +57,7 @@ class Child:
             if self.process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise RuntimeError(
-                    f"{self.process.args[0]} did not start:\n"  # type: ignore[index]
+                    f"{self.name} did not start:\n"
                     + self.log.read_text(errors="replace")[-2000:]
                 )
             time.sleep(0.01)

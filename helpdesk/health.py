@@ -31,7 +31,10 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
     """The database and the channel layer answer too."""
-    for part, look in (("database", look_at_database), ("channel layer", look_at_layer)):
+    for part, look in (
+        ("database", look_at_database),
+        ("channel layer", look_at_layer),
+    ):
         try:
             await asyncio.wait_for(look(), SECONDS)
         except Exception as error:  # noqa: BLE001 (whatever the reason, it is away)
@@ -52,7 +55,8 @@ def select_one() -> None:
 async def look_at_layer() -> None:
     """Publish to a group that nobody joins: each look takes another shard's turn."""
     layer = get_channel_layer()
-    assert layer is not None
+    if layer is None:
+        raise LookupError("CHANNEL_LAYERS has no default")
     group = f"look-{secrets.randbelow(1000)}"
     await layer.group_send(group, {"type": "look"})
 

@@ -8,7 +8,7 @@ import logging
 class Line(logging.Formatter):
     """Escapes control characters in the message. Tracebacks keep their lines."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+    def formatMessage(self, record: logging.LogRecord) -> str:
         return "".join(map(_visible, super().formatMessage(record)))
 
 

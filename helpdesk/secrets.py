@@ -23,7 +23,9 @@ def _new_secret(path: Path) -> str:
     # Written apart and linked: of two first starts at once, both read the same one,
     # and nobody else on the machine reads it at all.
     draft = path.with_name(f".secret_key.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+    ) as f:
         f.write(secret)
     try:
         os.link(draft, path)

@@ -15,17 +15,21 @@ from typing import Any
 
 from twisted.internet import asyncioreactor
 
+try:
+    import uvloop
+except ImportError:  # Windows
+    new_loop = asyncio.new_event_loop
+else:
+    new_loop = uvloop.new_event_loop
 if "twisted.internet.reactor" not in sys.modules:
-    try:
-        import uvloop
-    except ImportError:  # Windows
-        asyncioreactor.install()
-    else:
-        asyncioreactor.install(uvloop.new_event_loop())
+    asyncioreactor.install(new_loop())  # type: ignore[no-untyped-call]
 
-from daphne.endpoints import build_endpoint_description_strings  # noqa: E402
-from daphne.server import Server as Daphne  # noqa: E402
-from twisted.internet import defer, reactor  # noqa: E402
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server as Daphne
+from twisted.internet import defer
+from twisted.internet import reactor as installed_reactor
+
+reactor: Any = installed_reactor
 
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
 PING_SECONDS = 20
@@ -118,9 +122,7 @@ def run_until_told_to_leave(
     on_ready: Callable[[int], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, which both leave politely."""
-    server = Server(
-        application, host=host, port=port, drain=drain, on_ready=on_ready
-    )
+    server = Server(application, host=host, port=port, drain=drain, on_ready=on_ready)
     server.leave_on(signal.SIGTERM, signal.SIGINT)
     server.run()
     if server.abort_start:

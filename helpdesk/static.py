@@ -21,7 +21,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 HASHED = r"\.[0-9a-f]{12}\."  # as in app.0123456789ab.js: may be kept for ever
 
 
-class HashedStaticFiles(CompressedManifestStaticFilesStorage):
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Rewrites the imports of ES modules too."""
 
     support_js_module_import_aggregation = True
@@ -52,7 +52,9 @@ class StaticFiles:
 
 async def respond(file: Any, scope: HTTPScope, send: ASGISendCallable) -> None:
     environ = {
-        "HTTP_" + name.decode("latin1").upper().replace("-", "_"): value.decode("latin1")
+        "HTTP_" + name.decode("latin1").upper().replace("-", "_"): value.decode(
+            "latin1"
+        )
         for name, value in scope["headers"]
     }
     response = await asyncio.to_thread(file.get_response, scope["method"], environ)

@@ -10,7 +10,6 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from helpdesk import serving  # noqa: F401  (before anything imports daphne)
 from tests.live import LiveServer, ServerProcess, collect_static
 
 
@@ -20,10 +19,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
+def _fresh_limits() -> None:
     """One test's failed log-ins are not the next one's."""
     cache.clear()
-    yield
 
 
 @pytest.fixture(scope="session")

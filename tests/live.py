@@ -12,12 +12,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from helpdesk import serving  # before anything else that imports daphne
-
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.db import connection
-from twisted.internet import reactor
 
+from helpdesk import serving
 from tests.servers import free_port, listens
 
 T = TypeVar("T")
@@ -58,7 +56,7 @@ class LiveServer:
 
     def _is_ready(self, port: int) -> None:
         self.port = port
-        self.loop = reactor._asyncioEventloop  # type: ignore[attr-defined]
+        self.loop = serving.reactor._asyncioEventloop
         self.ready.set()
 
     @property
@@ -79,13 +77,13 @@ class LiveServer:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(START_SECONDS)
 
     def leave_nothing(self) -> None:
-        """Close every socket and forget everybody, so that the tables may be emptied."""
+        """Close every socket and forget everybody: the tables will be emptied."""
         from helpdesk import consumers
 
         self.do(consumers.drain())
 
     def stop(self) -> None:
-        reactor.callFromThread(reactor.stop)
+        serving.reactor.callFromThread(serving.reactor.stop)
         self.thread.join(START_SECONDS)
 
 

@@ -104,7 +104,9 @@ class PostgresServer(Server):
         self.folder = Path(tempfile.mkdtemp(prefix="helpdesk-postgres-"))
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self.options = self.as_nobody() if os.geteuid() == 0 else {}
-        self.programs = self.readable(Path(bin_dir())) if self.options else Path(bin_dir())
+        self.programs = (
+            self.readable(Path(bin_dir())) if self.options else Path(bin_dir())
+        )
         self.home = self.folder / "home"
         self.home.mkdir()
         if self.options:
@@ -245,7 +247,9 @@ def versions(reporter: Any) -> Iterator[str]:
     else:
         yield f"PostgreSQL {POSTGRES_VERSION}"
     yield valkey_version()
-    if any("tests/browser/" in each.nodeid for each in reporter.stats.get("passed", ())):
+    if any(
+        "tests/browser/" in each.nodeid for each in reporter.stats.get("passed", ())
+    ):
         yield chromium.version()
     yield f"Python {platform.python_version()}"
     yield f"Django {django.__version__}"

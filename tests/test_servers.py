@@ -1,4 +1,4 @@
-"""The run is on the servers it claims: a run that quietly used others proves nothing."""
+"""The run is on the servers it claims: one that quietly used others proves nothing."""
 
 from __future__ import annotations
 

@@ -46,7 +46,10 @@ def find() -> Path:
 
 def version() -> str:
     found = subprocess.run(
-        [find(), "--version", "--no-sandbox"], capture_output=True, text=True, check=True
+        [find(), "--version", "--no-sandbox"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return found.stdout.strip()
 

@@ -6,10 +6,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
-from django.conf import settings
 from django.db import transaction
 
 from helpdesk.models import Queue, QueueMembership
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 def furnish(port: int) -> None:
     """Changes nothing that is there already, except that the shop's pages may
     embed the widget from this port too."""
-    Site = apps.get_model("customers", "Site")  # noqa: N806
+    Site = apps.get_model("customers", "Site")
     site, is_new = Site.objects.get_or_create(
         key="demo", defaults={"name": "Demo shop", "greeting": GREETING}
     )
@@ -110,15 +110,15 @@ def make_agent(username: str, role: QueueMembership.Role, queues: list[Queue]) -
         user.is_staff = True  # reads transcripts in the admin
         user.save(update_fields=["is_staff"])
         for queue in queues:
-            queue.site.managers.add(user)  # type: ignore[attr-defined]
-    Agent = apps.get_model("agents", "Agent")  # noqa: N806
+            queue.site.managers.add(user)
+    Agent = apps.get_model("agents", "Agent")
     agent = Agent.objects.create(user=user, name=username.capitalize(), capacity=4)
     for queue in queues:
         QueueMembership.objects.create(queue=queue, agent=agent, role=role)
 
 
 def make_canned_replies(queues: dict[str, Queue]) -> None:
-    CannedReply = apps.get_model("agents", "CannedReply")  # noqa: N806
+    CannedReply = apps.get_model("agents", "CannedReply")
     for shortcut, text in CANNED.items():
         reply = CannedReply.objects.create(shortcut=shortcut, text=text)
         if name := IN_QUEUE.get(shortcut):
