@@ -21,7 +21,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection
 from django.http import HttpResponse
-from django.test import AsyncClient
+from django.test import AsyncClient, RequestFactory
 from PIL import Image
 from pytest_django.fixtures import Settings
 
@@ -168,6 +168,13 @@ def test_nobody_hoards_unused_files(disk: Disk) -> None:
     assert stored(uploader=MALLORY)
 
 
+def test_a_body_that_announces_too_much_is_not_read() -> None:
+    announced = {"Content-Length": str(30 * 1024 * 1024)}
+    request = RequestFactory().post("/", {"file": sent(b"small")}, headers=announced)
+    with pytest.raises(uploads.FileTooBig):
+        uploads.sent_file(request)
+
+
 async def test_it_is_kept_even_if_the_client_has_gone(disk: Disk) -> None:
     coming = asyncio.create_task(
         uploads.receive(sent(samples.picture()), uploader=CORA, site_id=None)
@@ -178,7 +185,7 @@ async def test_it_is_kept_even_if_the_client_has_gone(disk: Disk) -> None:
     coming.cancel()
     attachment = await inner
     assert coming.cancelled()
-    assert await Attachment.objects.filter(pk=attachment.pk).aexists()
+    assert await in_thread(Attachment.objects.filter(pk=attachment.pk).exists)
     assert len(disk()) == 1
 
 
