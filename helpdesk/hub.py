@@ -190,6 +190,13 @@ def current() -> Hub:
     return _hubs[loop]
 
 
+async def look() -> None:
+    """Raises when the channel layer does not take a message. To a group that nobody
+    joins: with several hosts, each look is another one's turn."""
+    layer = get_channel_layer()
+    await layer.group_send(f"look-{uuid.uuid4().hex[:3]}", {"type": "look"})
+
+
 def announce(*events: Event) -> None:
     """Publish after the caller's transaction commits; at once outside of one. For
     plain code in any thread: verbs, the admin, commands."""
