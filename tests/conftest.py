@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from tests.live import LiveServer, ServerProcess, collect_static
+from tests.shop_fixtures import shop  # noqa: F401
 
 
 def pytest_configure(config: pytest.Config) -> None:
