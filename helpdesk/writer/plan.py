@@ -33,6 +33,7 @@ class Post(msgspec.Struct, frozen=True):
     text: str
     note: bool = False
     attachments: tuple[UUID, ...] = ()
+    joined: bool = False  # a supervisor who has joined need not hold it
 
     @property
     def key(self) -> Key:
@@ -248,7 +249,7 @@ def allowed(post: Post, standing: Standing | None) -> Standing:
         return _customers_own(post, standing)
     if not standing:
         raise ConversationUnknown
-    if post.author == "agent" and standing.agent != post.sender:
+    if post.author == "agent" and standing.agent != post.sender and not post.joined:
         raise NotYours
     if standing.state == "ended":
         raise Ended

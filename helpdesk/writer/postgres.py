@@ -120,7 +120,7 @@ INSERT = """
 """
 
 COUNT = """
-    UPDATE helpdesk_conversation c SET seq = n.seq, notes = n.notes
+    UPDATE helpdesk_conversation c SET seq = n.seq, notes = n.notes, said_at = %s
     FROM json_to_recordset(%s::json) AS n (id uuid, seq int, notes int)
     WHERE c.id = n.id
 """
@@ -274,7 +274,7 @@ async def _store(connection: Connection, decided: Plan, now: dt.datetime) -> Non
     async with connection.pipeline():
         if decided.rows:
             await connection.execute(INSERT, [now, _json(decided.rows)])
-            await connection.execute(COUNT, [_json(decided.counters)])
+            await connection.execute(COUNT, [now, _json(decided.counters)])
         if attached := _attached(decided):
             await connection.execute(ATTACH, attached)
         await connection.execute("COMMIT")

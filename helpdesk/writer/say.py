@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Collection
 from typing import Any
@@ -29,7 +30,8 @@ def say(
     the client id up, and publishes the message on commit. The counters of the
     instance and of the row move on together, by the same rule as a batch of posts.
     """
-    _count(conversation, note=kind == Message.Kind.NOTE)
+    at = db_now()
+    _count(conversation, kind, at)
     message = Message.objects.create(
         conversation=conversation,
         place=conversation.seq + conversation.notes,
@@ -42,19 +44,21 @@ def say(
         text=text,
         event=event,
         data=data or {},
-        at=db_now(),
+        at=at,
     )
     _attach(message, attachments)
     return message
 
 
-def _count(conversation: Conversation, *, note: bool) -> None:
-    if note:
+def _count(conversation: Conversation, kind: str, at: dt.datetime) -> None:
+    if kind == Message.Kind.NOTE:
         conversation.notes += 1
     else:
         conversation.seq += 1
+    if kind != Message.Kind.SYSTEM:  # nobody has said anything
+        conversation.said_at = at
     Conversation.objects.filter(pk=conversation.pk).update(
-        seq=conversation.seq, notes=conversation.notes
+        seq=conversation.seq, notes=conversation.notes, said_at=conversation.said_at
     )
 
 

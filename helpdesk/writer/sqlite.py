@@ -73,7 +73,9 @@ INSERT = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', '{}', ?)
 """
 
-COUNT = "UPDATE helpdesk_conversation SET seq = ?, notes = ? WHERE id = ?"
+COUNT = """
+    UPDATE helpdesk_conversation SET seq = ?, notes = ?, said_at = ? WHERE id = ?
+"""
 
 ATTACH = """
     UPDATE helpdesk_attachment SET message_id = (
@@ -185,7 +187,7 @@ def _store(cursor: sqlite3.Cursor, decided: Plan, at: str) -> None:
         ],
     )
     cursor.executemany(
-        COUNT, [(now.seq, now.notes, now.id.hex) for now in decided.counters]
+        COUNT, [(now.seq, now.notes, at, now.id.hex) for now in decided.counters]
     )
     cursor.executemany(
         ATTACH,
