@@ -1,0 +1,65 @@
+// widget/main.js – where the frame begins
+
+import { paint, readable } from "../chat/colour.js";
+import { App } from "./app.js";
+import { Chat } from "./chat.js";
+import { Host } from "./host.js";
+import { effect, html, render } from "./ui.js";
+
+const pane = /** @type {HTMLElement} */ (document.getElementById("chat"));
+const { site, place, origins, locale } = /** @type {Record<string, string>} */ (pane.dataset);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const socket = `${location.protocol.replace("http", "ws")}//${location.host}/ws/customer/${site}/`;
+
+const host = new Host(origins.split(" "), told);
+const chat = new Chat({ key: site, locale, place, socket, host });
+let fields = {};
+
+/** What the host page's loader says. @param {any} message */
+function told(message) {
+  if (message.do === "init") {
+    fields = message.fields;
+    chat.connect({ page: message.page, identity: message.identity });
+    show(message.open);
+  }
+  if (message.do === "show") show(message.open);
+  if (message.do === "identify") chat.identify(message.identity);
+  if (message.do === "fields") fields = message.fields;
+  if (message.do === "forget") chat.forget();
+}
+
+/** @param {boolean} open */
+function show(open) {
+  chat.shown.value = open;
+  if (!open) return;
+  chat.seen();
+  /** @type {HTMLElement|null} */ (pane.querySelector("[name=name], .writing textarea, .menu, header button"))?.focus();
+}
+
+const onClose = host.framed ? () => host.tell({ on: "close" }) : undefined;
+pane.addEventListener("keydown", (event) => event.key === "Escape" && onClose?.());
+document.addEventListener("visibilitychange", () => chat.seen());
+
+effect(() => {
+  render(html`<${App} chat=${chat} pane=${pane} fields=${() => fields} onClose=${onClose} />`, pane);
+});
+effect(() => host.tell({ on: "unread", count: chat.shown.value ? 0 : chat.unread.value }));
+effect(() => {
+  const open = chat.conversation.value && chat.conversation.value.state !== "ended";
+  if (chat.welcome.value) host.tell({ on: "marked", marked: !!open });
+});
+effect(look);
+dark.addEventListener("change", look);
+
+function look() {
+  const accent = chat.welcome.value?.site.accent;
+  if (!accent) return;
+  paint(document.documentElement, accent, dark.matches);
+  const { "--accent": ground, "--on-accent": onAccent } = readable(accent, dark.matches);
+  host.tell({ on: "look", accent: ground, onAccent });
+}
+
+if (!host.framed) {
+  chat.connect();
+  show(true);
+}
