@@ -15,15 +15,15 @@ export function About() {
   const { desk, view } = useHere();
   void [desk.held.value, desk.waiting.value];
   const talk = desk.welcomed.value ? desk.talk(view.open.value) : undefined;
-  if (!talk) return html`<aside class="about empty" aria-label=${_("Customer")}></aside>`;
-  return html`<aside class="about" aria-label=${_("Customer")} key=${talk.id}>
+  if (!talk) return html`<section class="about empty" aria-label=${_("Customer")}></section>`;
+  return html`<section class="about" aria-label=${_("Customer")} key=${talk.id}>
     <a class="icon-button shut" href=${address(talk.id)}><${Icon} name="x" /><span class="heard">${_("Close")}</span></a>
     <${Who} customer=${talk.customer.value} />
     <${Page} page=${talk.customer.value.page} />
     <${Fields} fields=${talk.customer.value.fields} />
     <${Facts} talk=${talk} />
     <${Story} talk=${talk} />
-  </aside>`;
+  </section>`;
 }
 
 /** @param {{customer: any}} props */
@@ -85,7 +85,7 @@ function Facts({ talk }) {
       <${Fact} name=${_("Queue")}>${queue.name}<//>
       <${Fact} name=${_("Came")}><time datetime=${created} title=${full(created)}>${clock(created)}</time><//>
       ${waited !== undefined && html`<${Fact} name=${_("Waited")}>${Number(waited) < 60 ? _("less than a minute") : span(Number(waited))}<//>`}
-      ${ended && html`<${Fact} name=${_("Ended")}><time datetime=${ended} title=${full(ended)}>${clock(ended)}</time> ${outcomeName(outcome)}<//>`}
+      ${ended && html`<${Fact} name=${_("Ended")}><time datetime=${ended} title=${full(ended)}>${clock(ended)}</time>${outcome && ` · ${outcomeName(outcome)}`}<//>`}
       ${rating && html`<${Fact} name=${_("Rating")}><${Stars} rating=${rating} /><//>`}
       ${tags?.length > 0 && html`<${Fact} name=${_("Tags")}>${tags.join(", ")}<//>`}
     </dl>

@@ -19,15 +19,16 @@ export function App({ here }) {
 function Screen() {
   const { view } = useHere();
   const shows = view.about.value ? "about" : view.open.value ? "talk" : "list";
-  return html`<div class="screen" data-shows=${shows}>
+  return html`<main class="screen" data-shows=${shows}>
+    <h1 class="heard">${_("Desk")}</h1>
     <${Banner} />
     <${Rail} />
-    <main class="middle" aria-label=${_("Conversation")}><${Conversation} /></main>
+    <section class="middle" aria-label=${_("Conversation")}><${Conversation} /></section>
     <${About} />
     <${Dialogs} />
     <${Notice} />
     <${Unread} />
-  </div>`;
+  </main>`;
 }
 
 function Banner() {

@@ -51,7 +51,7 @@ function Head({ talk, mine }) {
     <a class="icon-button back" href="#/"><${Icon} name="arrow-left" /><span class="heard">${_("Back to the list")}</span></a>
     <${Avatar} id=${customer.id} name=${nameOf(customer)} />
     <div class="title">
-      <h1>${nameOf(customer)}</h1>
+      <h2>${nameOf(customer)}</h2>
       <p>
         <span>${queue.name}</span>
         ${state !== "ended" && html`<span><${Span} since=${started ?? since} /></span>`}
@@ -100,7 +100,7 @@ function Nothing() {
   }
   if (first) {
     return html`<${Calm} title=${n_("%(n)s person waits in line", "%(n)s people wait in line", waiting)}>
-      <p>${_("Longest:")} <${Span} since=${first.facts.value.created_at} /></p>
+      <p>${_("Longest:")} <${Span} since=${first.since} little=${_("less than a minute")} /></p>
       <button type="button" class="button primary" onClick=${() => take(first)}>${_("Take the first")}</button>
       <p class="hint">${_("%(keys)s does the same.", { keys: keyName("Alt+T") })}</p>
     <//>`;
@@ -119,7 +119,7 @@ function Nothing() {
 
 /** @param {{title: string, children?: any}} props */
 function Calm({ title, children }) {
-  return html`<div class="talk calm"><div><h1>${title}</h1>${children}</div></div>`;
+  return html`<div class="talk calm"><div><h2>${title}</h2>${children}</div></div>`;
 }
 
 function Missing() {

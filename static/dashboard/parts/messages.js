@@ -50,7 +50,8 @@ function useScroll(box, messages, unsent, typing) {
   const before = useRef({ height: 0, first: 0, unsent: 0 });
   const first = messages.length ? place(messages[0]) : 0;
   const onScroll = () => {
-    const { scrollHeight, scrollTop, clientHeight } = /** @type {HTMLElement} */ (box.current);
+    if (!box.current) return; // a last scroll of what is gone already
+    const { scrollHeight, scrollTop, clientHeight } = box.current;
     stick.current = scrollHeight - scrollTop - clientHeight < NEAR;
     setAtEnd(stick.current);
   };

@@ -25,10 +25,10 @@ export function Age({ at }) {
   return html`<time datetime=${at} title=${full(at)}>${ago(at, now.value)}</time>`;
 }
 
-/** How long something lasts by now. @param {{since: string}} props */
-export function Span({ since }) {
+/** How long something lasts by now. @param {{since: string, little?: string}} props */
+export function Span({ since, little = _("now") }) {
   const seconds = Math.max(0, (now.value - Date.parse(since)) / 1000);
-  return html`<time datetime=${since} title=${full(since)}>${seconds < 60 ? _("now") : span(seconds)}</time>`;
+  return html`<time datetime=${since} title=${full(since)}>${seconds < 60 ? little : span(seconds)}</time>`;
 }
 
 /** A button that opens a small panel; Esc and a click elsewhere close it.
