@@ -10,8 +10,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from .models import Agent
-
 
 class StaffAccounts(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are given, not taken; nothing a request says decides where a link or
@@ -23,7 +21,7 @@ class StaffAccounts(DefaultAccountAdapter):  # type: ignore[misc]
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Agents to their desk, other staff to the back office. Whoever is neither
         reads at the desk's door what is missing."""
-        is_agent = Agent.objects.filter(user=request.user).exists()
+        is_agent = hasattr(request.user, "agent")
         if request.user.is_staff and not is_agent:
             return reverse("admin:index")
         return reverse("dashboard")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
+from allauth.account.admin import EmailAddress
+from allauth.mfa.admin import Authenticator
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -22,9 +24,33 @@ from .models import Agent, CannedReply
 class MembershipInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
     model = QueueMembership
     site_path = "queue__site"
+    fields = ("queue", "role")
     extra = 1
     verbose_name = _("queue")
     verbose_name_plural = _("queues")
+
+
+# allauth's own pages would show the secret of a second step. Imported above, they
+# are registered by now.
+admin.site.unregister((EmailAddress, Authenticator))
+
+
+@admin.register(Authenticator)
+class SecondStepAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """For whoever lost the telephone: a superuser takes the second step away."""
+
+    list_display = fields = readonly_fields = ("user", "type", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return not lookup.startswith("data")
 
 
 @admin.register(Agent)
@@ -49,7 +75,8 @@ class AgentAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         held = Count("assignments", filter=Q(assignments__ended_at=None), distinct=True)
         lease = presence.live(db_now()).filter(person=OuterRef("pk"))
-        return super().get_queryset(request).annotate(held=held, here=Exists(lease))
+        rows: QuerySet[Agent] = super().get_queryset(request)
+        return rows.annotate(held=held, here=Exists(lease))
 
     def own(self, sites: QuerySet[Any]) -> Q:
         memberships = QueueMembership.objects.filter(agent=OuterRef("pk"))
@@ -64,7 +91,7 @@ class AgentAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
 
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> forms.ModelChoiceField | None:
+    ) -> Any:
         if db_field.name == "user":
             kwargs["queryset"] = free_users(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -98,7 +125,7 @@ class CannedReplyForm(forms.ModelForm):  # type: ignore[type-arg]
     offered: QuerySet[Queue] | None = None  # to whoever fills in the form
     may_offer_everywhere = False
 
-    queues = forms.ModelMultipleChoiceField(
+    queues: Any = forms.ModelMultipleChoiceField(
         Queue.objects.none(),
         label=_("queues"),
         required=False,
@@ -113,9 +140,9 @@ class CannedReplyForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "queues" in self.fields:
-            chosen = cast(forms.ModelMultipleChoiceField, self.fields["queues"])
+            chosen: Any = self.fields["queues"]
             chosen.queryset = self.offered
-            chosen.label_from_instance = queue_and_site  # type: ignore[method-assign]
+            chosen.label_from_instance = queue_and_site
             chosen.required = not self.may_offer_everywhere
             if self.instance.pk:
                 self.initial["queues"] = self.instance.queues.all()

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -63,7 +64,8 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
             if greeting_field(code) in self.cleaned_data:
                 greeting[code] = self.cleaned_data[greeting_field(code)]
         self.instance.greeting = {code: text for code, text in greeting.items() if text}
-        return super().save(commit)
+        site: Site = super().save(commit)
+        return site
 
 
 def greeting_field(language: str) -> str:
@@ -117,6 +119,15 @@ class SiteAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
             return super().get_fieldsets(request, obj)
         # Whoever only looks sees what customers see, and not the secret.
         return ((None, {"fields": VISIBLE}),)
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        # Somebody without staff status could not enter the admin anyway.
+        kwargs["queryset"] = get_user_model()._default_manager.filter(
+            is_staff=True, is_active=True
+        )
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Site | None = None

@@ -17,13 +17,14 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.forms import ModelChoiceField, Script
+from django.forms import Script
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -45,13 +46,12 @@ EXPORT_LIMIT = 1000  # conversations in a file; they are held in memory
 
 def sites_of(user: Any) -> QuerySet[Any]:
     """Every site for superusers, else those of which the user is a manager."""
-    sites: Any = Queue._meta.get_field("site").related_model
-    if user.is_superuser:
-        return sites.objects.all()
-    return sites.objects.filter(managers=user)
+    model: Any = Queue._meta.get_field("site").related_model
+    sites: QuerySet[Any] = model.objects.all()
+    return sites if user.is_superuser else sites.filter(managers=user)
 
 
-class OwnSites(BaseModelAdmin):
+class OwnSites(BaseModelAdmin):  # type: ignore[type-arg]
     """Only rows and choices of the user's own sites."""
 
     site_path = "site"  # from a row to its site
@@ -67,7 +67,7 @@ class OwnSites(BaseModelAdmin):
 
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField | None:
+    ) -> Any:
         kwargs.setdefault(
             "queryset", choices(self.admin_site, db_field.related_model, request)
         )
@@ -76,10 +76,8 @@ class OwnSites(BaseModelAdmin):
 
 def choices(
     site: admin.AdminSite, model: type[models.Model], request: HttpRequest
-) -> QuerySet[Any] | None:
+) -> QuerySet[Any]:
     """Whoever may not see a row may not choose it either."""
-    if not site.is_registered(model):
-        return None
     return site.get_model_admin(model).get_queryset(request)
 
 
@@ -88,12 +86,12 @@ class OwnRelatedFilter(admin.RelatedFieldListFilter):
 
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
-    ) -> list[tuple[str, str]]:
+    ) -> Any:
         found = choices(model_admin.admin_site, field.related_model, request)
-        return [(str(row.pk), str(row)) for row in found or ()]
+        return [(str(row.pk), str(row)) for row in found]
 
 
-class ReadOnly(BaseModelAdmin):
+class ReadOnly(BaseModelAdmin):  # type: ignore[type-arg]
     """For everybody, superusers too."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -126,6 +124,8 @@ def own_fields(customer: Any) -> list[tuple[str, Any]]:
 
 # Queues ---------------------------------------------------------------------------
 
+PAIRED = (Queue.Strategy.LEAST_LOADED, Queue.Strategy.MANUAL)  # those pairing knows
+
 
 class QueueList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
@@ -150,6 +150,7 @@ def live_numbers(queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
 class MemberInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
     model = QueueMembership
     site_path = "queue__site"
+    fields = ("agent", "role")
     extra = 1
     verbose_name_plural = _("members")
 
@@ -196,6 +197,15 @@ class QueueAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return QueueList
+
+    def formfield_for_choice_field(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "strategy":
+            kwargs["choices"] = [
+                (each.value, each.label) for each in Queue.Strategy if each in PAIRED
+            ]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def numbers_view(self, request: HttpRequest) -> JsonResponse:
         """For live.js, which keeps the numbers on the page true."""
@@ -302,7 +312,7 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
         "agent",
         "state_and_outcome",
         "stars",
-        "created_at",
+        "when",
     )
     list_filter = (
         ("site", OwnRelatedFilter),
@@ -334,11 +344,8 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transcript]:
         first = Message.objects.filter(conversation=OuterRef("pk"), place=1)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(first_text=Subquery(first.values("text")[:1]))
-        )
+        rows: QuerySet[Transcript] = super().get_queryset(request)
+        return rows.annotate(first_text=Subquery(first.values("text")[:1]))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -354,6 +361,11 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
                 | Exists(said)
             )
         return queryset, False
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Whoever has one site need not read its name on every line."""
+        several = sites_of(request.user).count() > 1
+        return tuple(each for each in self.list_display if several or each != "site")
 
     # The story
 
@@ -440,7 +452,7 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
             )
             self.message_user(request, said % {"limit": EXPORT_LIMIT}, messages.ERROR)
             return None
-        name = f"transcripts-{timezone.localdate()}"
+        name = f"transcripts-{localdate()}"
         return EXPORTS[form](name, transcripts.stories(rows))
 
     # Columns
@@ -459,6 +471,10 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
         return str(
             conversation.get_outcome_display() or conversation.get_state_display()
         )
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def when(self, conversation: Transcript) -> str:
+        return date_format(localtime(conversation.created_at), "Y-m-d H:i")
 
     @admin.display(description=_("rating"), ordering="rating")
     def stars(self, conversation: Transcript) -> str:

@@ -21,7 +21,7 @@ from .models import Assignment, Attachment, Conversation, Message
 @dataclass(frozen=True)
 class Line:
     """One thing that happened. `kind` is a message's (text, note, system), or
-    taken, released (an assignment's ends) or rated."""
+    an assignment's (taken, released, offered, unanswered) or rated."""
 
     at: datetime
     kind: str
@@ -48,7 +48,7 @@ class Line:
     @property
     def reason(self) -> str:
         """Why the desk decided so, as it was written down then."""
-        return self.why if self.kind == "taken" else ""
+        return self.why if self.kind in ("taken", "offered") else ""
 
 
 @dataclass(frozen=True)
@@ -152,15 +152,21 @@ def _name(message: Message, conversation: Conversation, names: dict[Any, str]) -
 
 def _held(assignment: Assignment) -> Iterator[tuple[datetime, int, Line]]:
     name = assignment.agent.name
-    taken = Line(assignment.started_at, "taken", name=name, why=assignment.why)
-    # After the message that led to it, before what the agent said then.
-    yield assignment.started_at, 2, taken
-    # That it ended is told by a line of its own.
-    if assignment.ended_at and assignment.ended_why != "ended":
-        released = Line(
-            assignment.ended_at, "released", name=name, why=assignment.ended_why
+    kind = "offered" if assignment.kind == Assignment.Kind.OFFER else "taken"
+    # A decision stands before the messages of its moment, which speak of it.
+    yield (
+        assignment.started_at,
+        0,
+        Line(assignment.started_at, kind, name=name, why=assignment.why),
+    )
+    # That it ended or was accepted is told by a line of its own.
+    if assignment.ended_at and assignment.ended_why not in ("ended", "accepted"):
+        kind = "unanswered" if kind == "offered" else "released"
+        yield (
+            assignment.ended_at,
+            0,
+            Line(assignment.ended_at, kind, name=name, why=assignment.ended_why),
         )
-        yield assignment.ended_at, 0, released
 
 
 def _rated(conversation: Conversation, latest: datetime) -> Line:
@@ -353,6 +359,10 @@ def sentence(line: Line) -> str:
     match line.kind:
         case "taken":
             return _("Given to %(name)s.") % {"name": line.name}
+        case "offered":
+            return _("Offered to %(name)s.") % {"name": line.name}
+        case "unanswered":
+            return _("%(name)s did not take it.") % {"name": line.name}
         case "released":
             return _("%(name)s no longer holds it.") % {"name": line.name}
         case "rated":

@@ -102,7 +102,11 @@ def say(
     told: Conversation, text: str, by: Agent | None = None, **facts: Any
 ) -> Message:
     """The next message: the customer's, unless an agent says it."""
-    facts = {"kind": "text", "author": "agent" if by else "customer"} | facts
+    facts = {
+        "kind": "text",
+        "author": "agent" if by else "customer",
+        "sender": by.pk if by else told.customer_id,
+    } | facts
     is_note = facts["kind"] == "note"
     told.seq += not is_note
     told.notes += is_note
@@ -113,7 +117,6 @@ def say(
         seq=told.seq,
         notes=told.notes,
         client_id=f"client-{next(ids)}",
-        sender=by.pk if by else told.customer_id,
         text=text,
         **({"at": NOON + dt.timedelta(minutes=told.seq + told.notes)} | facts),
     )

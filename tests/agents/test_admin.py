@@ -250,7 +250,10 @@ def test_a_manager_changes_what_the_own_queues_alone_offer(
 def test_a_manager_deletes_what_the_own_queues_alone_offer(
     office: Office, manager: Client
 ) -> None:
-    own, shared = reply("ours", office.sales), reply("shared", office.sales, office.billing)
+    own, shared = (
+        reply("ours", office.sales),
+        reply("shared", office.sales, office.billing),
+    )
     for made in (own, shared):
         manager.post(f"{REPLIES}{made.pk}/delete/", {"post": "yes"})
     assert list(CannedReply.objects.all()) == [shared]

@@ -104,13 +104,21 @@ def test_a_manager_changes_origins_and_greetings(
 
 @pytest.mark.parametrize(
     "origin",
-    ["shop.example", "https://shop.example/", "*", "javascript:alert(1)", "https://a@b"],
+    [
+        "shop.example",
+        "https://shop.example/",
+        "*",
+        "javascript:alert(1)",
+        "https://a@b",
+    ],
 )
 def test_what_is_no_origin_is_refused(
     office: Office, manager: Client, origin: str
 ) -> None:
     form = site_form(office.acme, allowed_origins=origin)
-    assert "is not an origin" in manager.post(change(office.acme), form).content.decode()
+    assert (
+        "is not an origin" in manager.post(change(office.acme), form).content.decode()
+    )
     office.acme.refresh_from_db()
     assert office.acme.allowed_origins == ""
 

@@ -399,7 +399,11 @@ def test_filters_answer(office: Office, manager: Client, query: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["site__secret__startswith=a", "customer__site__secret=a", "agent__user__password=a"],
+    [
+        "site__secret__startswith=a",
+        "customer__site__secret=a",
+        "agent__user__password=a",
+    ],
 )
 def test_a_lookup_does_not_reach_into_secrets(
     office: Office, manager: Client, query: str
@@ -482,7 +486,14 @@ def canary_talk(office: Office) -> Conversation:
     customer.save()
     attach(say(talk, CANARY), f"{CANARY}.png")
     attach(say(talk, CANARY), f"{CANARY}.pdf", "application/pdf")
-    say(talk, CANARY, kind="system", author="system", event=CANARY[:24], data={"name": 1})
+    say(
+        talk,
+        CANARY,
+        kind="system",
+        author="system",
+        event=CANARY[:24],
+        data={"name": 1},
+    )
     hold(talk, office.ada, why=CANARY)
     return talk
 
@@ -529,7 +540,14 @@ def test_a_page_is_linked_when_it_is_on_the_web(
 
 @pytest.mark.parametrize(
     "url",
-    ["javascript:alert(1)", "data:text/html,x", "//evil", "file:///etc", " https:x", ""],
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil",
+        "file:///etc",
+        " https:x",
+        "",
+    ],
 )
 def test_a_page_is_not_linked_otherwise(
     office: Office, manager: Client, url: str
@@ -552,9 +570,7 @@ def test_a_story_is_not_kept_by_caches(office: Office, manager: Client) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "txt"])
-def test_one_transcript_is_exported(
-    office: Office, manager: Client, form: str
-) -> None:
+def test_one_transcript_is_exported(office: Office, manager: Client, form: str) -> None:
     talk = conversation(office.sales)
     say(talk, "Where is my order?")
     answer = manager.get(export_of(talk, form))
