@@ -10,8 +10,11 @@ import { _, locale } from "./words.js";
 /** @param {string} at @param {Intl.DateTimeFormatOptions} options */
 const written = (at, options) => new Intl.DateTimeFormat(locale(), options).format(new Date(at));
 
+/** @type {Intl.DateTimeFormatOptions} The same width all day: nothing beside it jumps. */
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+
 /** @param {string} at */
-export const clock = (at) => written(at, { hour: "2-digit", minute: "2-digit" });
+export const clock = (at) => written(at, TIME);
 
 /** @param {string} at */
 export const full = (at) => written(at, { dateStyle: "full", timeStyle: "short" });
@@ -33,7 +36,7 @@ export function ago(at, now = Date.now()) {
   if (minutes < 1) return _("now");
   if (minutes < 60) return span(minutes * 60);
   if (midnight(new Date(now)) === midnight(new Date(at))) return clock(at);
-  return written(at, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  return written(at, { weekday: "short", ...TIME });
 }
 
 /** @param {number} seconds */
