@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -46,7 +47,7 @@ class AgentConsumer(DeskConsumer):
         self.voice = voice.AgentVoice(agent, self)
         queues = await reading(pairing.queues_of, agent.pk)
         self.join(f"agent.{agent.pk}", *(f"queue.{queue}" for queue in queues))
-        if await self.desk.arrive(agent.pk):
+        if await self.arrive(agent.pk):
             await in_transaction(moved, agent)
             self.desk.nudge(queues)
         welcome, marks = await reading(voice.welcome, agent, frame)
@@ -54,10 +55,10 @@ class AgentConsumer(DeskConsumer):
             self.desk.newest.learn(mark)
         return protocol.encode(welcome)
 
-    async def left(self) -> None:
+    async def left(self, person: UUID) -> None:
         agent = self.agent
-        if await self.desk.leave(agent.pk):
-            await in_transaction(clock.agent_moved, agent.pk)
+        if await self.desk.leave(person):
+            await in_transaction(clock.agent_moved, person)
             self.desk.later(FLICKER_SECONDS, lambda: in_transaction(moved, agent))
 
     @classmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from helpdesk import clock, hub, protocol
+from helpdesk import clock, protocol
 from helpdesk.consumers import (
     NOT_SIGNED_IN,
     SOCKETS_PER_PERSON,
@@ -53,7 +54,7 @@ class CustomerConsumer(DeskConsumer):
         self.count(("customer", str(visitor.customer_id)), SOCKETS_PER_PERSON)
         self.voice = SocketVoice(self, visitor, frame)
         if visitor.adopted:
-            self.close_others()
+            self.voice.close_others()
         self.join(self.voice.audience)
         welcome, conversation = await reading(voice.welcome, self.site, visitor, frame)
         if conversation:
@@ -63,14 +64,15 @@ class CustomerConsumer(DeskConsumer):
                 await self.voice.be_present()
         return protocol.encode(welcome)
 
-    def close_others(self) -> None:
-        """This customer has just been proven: what was open before is not any more."""
-        event = hub.Event((self.voice.audience,), code=NOT_SIGNED_IN)
-        self.desk.hub.publish(event, skip=self)
+    def deliver(self, frame: bytes) -> None:
+        """Where there are events there is a conversation, perhaps begun in another
+        tab: from now on this one counts too."""
+        super().deliver(frame)
+        if not self.present:
+            self.desk.later(0, self.voice.be_present)
 
-    async def left(self) -> None:
-        person = self.voice.person
-        if self.voice.present and await self.desk.leave(person):
+    async def left(self, person: UUID) -> None:
+        if await self.desk.leave(person):
             self.desk.later(
                 FLICKER_SECONDS,
                 lambda: in_transaction(clock.customer_moved, person),
@@ -93,12 +95,8 @@ class SocketVoice(voice.CustomerVoice):
             hello=hello,
         )
         self.socket = socket
-        self.present = False
 
     async def be_present(self) -> None:
         self.socket.join(self.audience)
-        if self.present:
-            return
-        self.present = True
-        if await self.desk.arrive(self.person):
+        if await self.socket.arrive(self.person):
             await in_transaction(clock.customer_moved, self.person)

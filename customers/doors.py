@@ -4,6 +4,7 @@ is, and who may stand before it."""
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec
 
@@ -19,6 +20,7 @@ from helpdesk.refusals import as_response
 from .identity import TokenInvalid
 from .models import Site
 
+SITE_KEY = re.compile(r"[a-z0-9-]{1,40}")
 PREFLIGHT_SECONDS = 600  # how long a browser may remember our answer to its question
 
 P = ParamSpec("P")
@@ -77,6 +79,8 @@ def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door
 
 
 async def site_of(key: str) -> Site:
+    if not SITE_KEY.fullmatch(key):  # an address may hold what a database cannot
+        raise SiteUnknown
     site = await reading(Site.objects.filter(key=key).first)
     if site is None:
         raise SiteUnknown

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from msgspec import Meta, Struct
 
 from helpdesk import clock, conversations, desk, limits, presence, protocol, snapshots
+from helpdesk.consumers import NOT_SIGNED_IN
 from helpdesk.conversations import OPEN
 from helpdesk.database import db_now, in_transaction, reading
 from helpdesk.errors import BadFrame, Refused
@@ -29,11 +30,14 @@ BODY_BYTES = 2 * protocol.FRAME_BYTES
 TOGETHER_SECONDS = 0.02  # what happens at once travels in one answer
 
 
+NOTHING = msgspec.Raw(b"null")
+
+
 class Body(Struct, frozen=True):
     """What a poll says. `after` is the newest seq that it holds, 0 for none."""
 
     token: str | None = None
-    hello: msgspec.Raw | None = None
+    hello: msgspec.Raw = NOTHING
     frames: list[msgspec.Raw] = []
     conversation: str | None = None
     after: protocol.Count = 0
@@ -50,10 +54,8 @@ class BodyTooBig(Refused):
 @door("POST")
 async def poll(request: HttpRequest, site: Site) -> HttpResponse:
     body = read_body(request)
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    limits.polls.take(body.token or address)
     hello = read_hello(body)
-    visitor = await voice.recognise(site, hello, body.token)
+    visitor = await recognise(site, body, hello, request)
     poller = Poller(site, visitor, body, hello, request)
     try:
         frames = await poller.answer()
@@ -84,20 +86,41 @@ def read_body(request: HttpRequest) -> Body:
         raise BadFrame("The body is not valid JSON.") from None
     if len(body.frames) > COMMANDS:
         raise BadFrame(f"frames: at most {COMMANDS}.")
-    if body.token is None and body.hello is None:
-        raise BadFrame("hello: is needed where there is no token.")
     return body
 
 
-def read_hello(body: Body) -> protocol.CustomerHello:
-    if body.hello is None:
-        return protocol.CustomerHello()
-    said: Any = protocol.decode(body.hello)
+def read_hello(body: Body) -> protocol.CustomerHello | None:
+    """Raises BadFrame, also where neither hello nor a token says who it is."""
+    try:
+        said: Any = protocol.decode(body.hello)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise BadFrame("hello: is not valid JSON.") from None
+    if said is None and body.token is None:
+        raise BadFrame("hello: is needed where there is no token.")
+    if said is None:
+        return None
     if not isinstance(said, dict):
         raise BadFrame("hello: is one JSON object.")
     # Here the field says what it is, so that its type may be left out.
     hello = protocol.parse_customer(protocol.encode({**said, "type": "hello"}))
     return cast(protocol.CustomerHello, hello)
+
+
+async def recognise(
+    site: Site,
+    body: Body,
+    hello: protocol.CustomerHello | None,
+    request: HttpRequest,
+) -> identity.Visitor:
+    """Who polls. Raises RateLimited: by address who is new, by themselves others."""
+    hello = hello or protocol.CustomerHello()
+    token = hello.token if body.token is None else body.token
+    if token is None:
+        limits.polls.take(request.META.get("REMOTE_ADDR"))
+    visitor = await voice.recognise(site, hello, token)
+    if token is not None:
+        limits.polls.take(visitor.customer_id)
+    return visitor
 
 
 class Poller:
@@ -108,12 +131,14 @@ class Poller:
         site: Site,
         visitor: identity.Visitor,
         body: Body,
-        hello: protocol.CustomerHello,
+        hello: protocol.CustomerHello | None,
         request: HttpRequest,
     ) -> None:
         self.site = site
         self.body = body
         self.hello = hello
+        self.holds = body.conversation
+        self.dismissed = 0
         self.after = body.after
         self.version = body.version or 0
         self.desk = desk.current()
@@ -132,10 +157,12 @@ class Poller:
         self.join()
 
     def join(self) -> None:
+        self.desk.polls.add(self)
         self.joined.add(self.voice.audience)
         self.desk.hub.join(self, self.voice.audience)
 
     def leave(self) -> None:
+        self.desk.polls.discard(self)
         self.desk.hub.leave(self, *self.joined)
 
     def deliver(self, frame: bytes) -> None:
@@ -145,11 +172,14 @@ class Poller:
         self.happened.set()
 
     def dismiss(self, code: int) -> None:
+        self.dismissed = code
         self.happened.set()
 
     async def answer(self) -> list[bytes]:
+        if self.voice.visitor.adopted:
+            self.voice.close_others()
         await self.voice.be_present()
-        frames = await self._welcome() if self.body.hello is not None else []
+        frames = await self._welcome(self.hello) if self.hello else []
         for raw in self.body.frames:
             if (answer := await self._obey(bytes(raw))) is not None:
                 frames.append(answer)
@@ -158,15 +188,16 @@ class Poller:
             frames = await self._wait()
         return frames
 
-    async def _welcome(self) -> list[bytes]:
+    async def _welcome(self, hello: protocol.CustomerHello) -> list[bytes]:
         visitor = self.voice.visitor
-        welcome, conversation = await reading(
-            voice.welcome, self.site, visitor, self.hello
-        )
+        welcome, conversation = await reading(voice.welcome, self.site, visitor, hello)
         if conversation:
             # The welcome has shown this already.
             self.version = conversation.version
-            self.after = max(self.after, conversation.seq if not welcome.more else 0)
+            self.holds = str(conversation.pk)
+            self.after = hello.after or 0
+        if welcome.messages:
+            self.after = welcome.messages[-1].seq
         return [protocol.encode(welcome)]
 
     async def _obey(self, raw: bytes) -> bytes | None:
@@ -188,6 +219,10 @@ class Poller:
                     await self.happened.wait()
                     await asyncio.sleep(TOGETHER_SECONDS)
                     self.happened.clear()
+                    if self.dismissed == NOT_SIGNED_IN:
+                        raise identity.TokenInvalid
+                    if self.dismissed:
+                        return []
                     if frames := self.typing + await self._news():
                         self.typing = []
                         return frames
@@ -215,17 +250,21 @@ class Poller:
         """What this very poll posted comes back as its ack."""
         return message.author.kind == "customer" and message.id in self.posted
 
+    def _holds(self, conversation: Conversation) -> bool:
+        """Or is this one new to it, which holds another?"""
+        if self.holds is not None and self.holds != str(conversation.pk):
+            return False
+        return self.after <= conversation.seq
+
     def _read(
         self,
     ) -> tuple[list[protocol.Message], Conversation | None, int | None]:
         conversation = conversations.customers_newest(self.voice.person)
         if conversation is None:
             return [], None, None
-        wanted = self.body.conversation
-        if wanted is not None and wanted != str(conversation.pk) and self.after:
-            # It holds an earlier conversation; this one is new to it.
+        if not self._holds(conversation):
             self.after = self.version = 0
-            self.body = msgspec.structs.replace(self.body, conversation=None)
+        self.holds = str(conversation.pk)
         messages, _more = snapshots.page(
             conversation,
             staff=False,

@@ -17,6 +17,7 @@ from helpdesk import (
     snapshots,
     writer,
 )
+from helpdesk.consumers import NOT_SIGNED_IN
 from helpdesk.database import db_now, in_transaction, reading
 from helpdesk.errors import Ended, Forbidden, NotStarted, RateLimited
 from helpdesk.models import Conversation
@@ -55,19 +56,26 @@ class CustomerVoice(Voice):
     # --- talking
 
     async def start(self, frame: protocol.Start) -> bytes:
-        taken = [limits.customer_starts.take(self.person)]
-        taken.append(limits.address_starts.take(self.address))
+        taken = []
+        started = False
         try:
-            ack = await in_transaction(self._start, frame)
-        except Exception:
-            for bucket in taken:
-                bucket.give_back()  # nothing was started
-            raise
+            taken.append(limits.customer_starts.take(self.person))
+            taken.append(limits.address_starts.take(self.address))
+            ack, started = await in_transaction(self._start, frame)
+        finally:
+            if not started:
+                for bucket in taken:
+                    bucket.give_back()
         await self.started()
         return ack
 
-    def _start(self, frame: protocol.Start) -> bytes:
+    def _start(self, frame: protocol.Start) -> tuple[bytes, bool]:
+        """The ack, and whether it is the first one."""
+        opened = False
+
         def act() -> protocol.Frame:
+            nonlocal opened
+            opened = True
             customer = identity.enrol(
                 self.site,
                 self.visitor,
@@ -84,9 +92,9 @@ class CustomerVoice(Voice):
             self.visitor = dataclasses.replace(
                 self.visitor, customer_id=customer.pk, customer=customer
             )
-            return conversations.start(customer, frame)
+            return conversations.start(customer, frame, self.listener)
 
-        return conversations.once(self.person, frame.id, act)
+        return conversations.once(self.person, frame.id, act), opened
 
     async def started(self) -> None:
         """Something may have opened: be present, and have the line look."""
@@ -97,6 +105,11 @@ class CustomerVoice(Voice):
             self.talking = newest.pk
             await self.be_present()
             self.desk.nudge([newest.queue_id])
+
+    def close_others(self) -> None:
+        """This customer has just been proven: what was open before is not any more."""
+        event = hub.Event((self.audience,), code=NOT_SIGNED_IN)
+        self.desk.hub.publish(event, skip=self.listener)
 
     async def be_present(self) -> None:
         """The transport says how (see CustomerConsumer and the poll)."""

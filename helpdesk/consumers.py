@@ -14,11 +14,12 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 
 from . import database, desk, limits, protocol, writer
-from .errors import BadFrame, Refused
+from .errors import BadFrame, Overloaded, Refused
 from .voices import Voice
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 BAD_FRAMES, NOT_SIGNED_IN, FORBIDDEN, UNKNOWN_SITE = 4400, 4401, 4403, 4404
 SILENT, DOES_NOT_READ, TOO_BIG, TOO_FAST = 4408, 4409, 4413, 4429
 INTERNAL_ERROR, RESTARTING = 4011, 4012
+# With these the server below us closes: no WebSocket, no UTF-8, too big.
+BROKEN = (1002, 1007, 1009)
 
 HELLO_SECONDS = 10
 SILENT_SECONDS = 50  # without a frame, then the socket is closed
@@ -40,7 +43,7 @@ UNSENT_BYTES = 256 * 1024
 UNSENT_FRAMES = 500
 UNSENT_SECONDS = 60
 WATCH_SECONDS = 1
-CREDENTIALS_SECONDS = 5  # a revoked one closes the socket within this time
+CREDENTIALS_SECONDS = 3  # a revoked one closes the socket within five
 SOCKETS_PER_ADDRESS = 500  # an office shares one
 SOCKETS_PER_PERSON = 10
 FRAMES_A_SECOND, FRAMES_BURST = 50, 200  # of any kind; a person needs a few
@@ -76,6 +79,7 @@ class DeskConsumer:
         self._audiences: set[str] = set()
         self._counted: list[tuple[str, str]] = []
         self._closed = False
+        self.present: set[UUID] = set()  # as whom this socket counts
         self.said_hello = False
         self.batch = False
 
@@ -101,8 +105,8 @@ class DeskConsumer:
         what happens meanwhile is delivered after it."""
         raise NotImplementedError
 
-    async def left(self) -> None:
-        """The socket is gone; it had said hello."""
+    async def left(self, person: UUID) -> None:
+        """The socket is gone, as which this person was present."""
 
     def join(self, *audiences: str) -> None:
         self._audiences.update(audiences)
@@ -111,6 +115,15 @@ class DeskConsumer:
     def unjoin(self, *audiences: str) -> None:
         self._audiences.difference_update(audiences)
         self.desk.hub.leave(self, *audiences)
+
+    async def arrive(self, person: UUID) -> bool:
+        """Count this socket, while it lives, as the person's presence. True when the
+        person was not connected through this process before. Idempotent."""
+        await self.desk.ready()
+        if person in self.present or self._closed:
+            return False
+        self.present.add(person)
+        return await self.desk.arrive(person)
 
     def count(self, key: tuple[str, str], most: int) -> None:
         """Count this socket, while it lives, as one of `key`. Raises Close."""
@@ -131,8 +144,14 @@ class DeskConsumer:
         await self._receive()  # websocket.connect
         try:
             await self.admit()
-        except Close:
+        except Close as close:
+            log.info("handshake refused (%d): %s", close.code, self.scope["path"])
             await self._send({"type": "websocket.close"})  # daphne answers 403
+            return
+        except Refused:
+            # The database is away, which is no reason to stay away for good.
+            await self._send({"type": "websocket.accept"})
+            await self.close(INTERNAL_ERROR)
             return
         self.desk = desk.current()
         await self._send({"type": "websocket.accept"})
@@ -142,7 +161,13 @@ class DeskConsumer:
         except Close as close:
             await self.close(close.code)
         finally:
-            self.desk.crowd.subtract(self._counted)
+            self._uncount()
+
+    def _uncount(self) -> None:
+        for key in self._counted:
+            self.desk.crowd[key] -= 1
+            if not self.desk.crowd[key]:
+                del self.desk.crowd[key]
 
     async def _converse(self) -> None:
         self.heard_at = self.sent_at = self.loop.time()
@@ -163,12 +188,12 @@ class DeskConsumer:
             self._closed = True
             self.desk.sockets.discard(self)
             self.desk.hub.leave(self, *self._audiences)
-            if self.said_hello:
-                await self._leave()
+            await self._leave()
 
     async def _leave(self) -> None:
         try:
-            await self.left()
+            for person in self.present:
+                await self.left(person)
         except Refused:
             # The database is away. The process's lease and the sweep find out.
             log.warning("A socket's end could not be stored")
@@ -177,6 +202,8 @@ class DeskConsumer:
         while not self._closed:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
+                if event.get("code") in BROKEN:
+                    log.info("socket broke the protocol: %d", event["code"])
                 return
             self.heard_at = self.loop.time()
             if not self._frames.take(self.heard_at) and settings.HELPDESK_LIMITS:
@@ -227,7 +254,11 @@ class DeskConsumer:
         self._held = []
         try:
             welcome = await self.greet(command)
+        except Overloaded:
+            # Half a greeting is not taken back: a new socket begins anew.
+            raise Close(INTERNAL_ERROR) from None
         except Refused as refused:
+            log.info("hello refused: %s", refused.code)
             self._held = None
             self.say(protocol.refusal(refused))
             return
@@ -289,11 +320,13 @@ class DeskConsumer:
         """Idempotent."""
         if self._closed:
             return
-        while self._outbox and code not in (DOES_NOT_READ, INTERNAL_ERROR):
-            text = self._outbox.popleft().decode()
-            await self._send({"type": "websocket.send", "text": text})
         self._closed = True
+        if code != RESTARTING:
+            log.info("socket closed with %d", code)
+        last = () if code in (DOES_NOT_READ, INTERNAL_ERROR) else tuple(self._outbox)
         try:
+            for frame in last:
+                await self._send({"type": "websocket.send", "text": frame.decode()})
             await self._send({"type": "websocket.close", "code": code})
         except Exception as error:  # noqa: BLE001 (closed by the other side meanwhile)
             log.debug("not closed: %r", error)
@@ -363,6 +396,8 @@ async def _watch(of: desk.Desk) -> None:
             if now - checked >= CREDENTIALS_SECONDS:
                 checked = now
                 await _close_revoked(of)
+    except Exception:
+        log.exception("Sockets are not looked after until the next one comes")
     finally:
         _watching.discard(of)
 
@@ -391,6 +426,8 @@ async def drain() -> None:
     4012, commit what waits, give up the leases. Idempotent."""
     here = desk.running()
     closing = [_say_bye(socket) for socket in tuple(here.sockets)] if here else []
+    for poll in tuple(here.polls) if here else ():
+        poll.dismiss(RESTARTING)  # answered with nothing, which is no failure
     await asyncio.wait_for(
         asyncio.gather(*closing, return_exceptions=True), DRAIN_SECONDS
     )

@@ -188,7 +188,9 @@ def staff_audiences(conversation: UUID, agent: UUID | None) -> tuple[str, ...]:
 # --- the customer's verbs
 
 
-def start(customer: Customer, frame: protocol.Start) -> protocol.Frame:
+def start(
+    customer: Customer, frame: protocol.Start, skip: hub.Listener | None = None
+) -> protocol.Frame:
     """Open a conversation with its first message. The customer's row is stored and
     locked. When the queue cannot take it and an e-mail address is known, it is kept
     as a left message. Raises AlreadyOpen, QueueUnknown, QueueClosed, Empty, TooLong,
@@ -211,6 +213,7 @@ def start(customer: Customer, frame: protocol.Start) -> protocol.Frame:
         text=frame.text,
         attachments=files,
     )
+    announce_message(conversation, message, skip)
     tell(conversation, moved=not left)
     return protocol.StartAck(
         id=frame.id,
@@ -243,11 +246,9 @@ def queue_of(customer: Customer, wanted: str | None) -> Queue:
     """The site's queue of that id, or its first."""
     queues = Queue.objects.filter(site=customer.site)
     if wanted is not None:
-        queues = queues.filter(pk=wanted) if wanted.isdecimal() else queues.none()
-    try:
-        queue = queues.first()
-    except (OverflowError, ValueError):
-        queue = None
+        known = re.fullmatch(r"[0-9]{1,18}", wanted)  # what fits the column
+        queues = queues.filter(pk=wanted) if known else queues.none()
+    queue = queues.first()
     if queue is None:
         raise QueueUnknown
     return queue
@@ -474,8 +475,10 @@ def say_event(
     announce_message(conversation, message)
 
 
-def announce_message(conversation: Conversation, message: Message) -> None:
-    """Of a message that a verb said."""
+def announce_message(
+    conversation: Conversation, message: Message, skip: hub.Listener | None = None
+) -> None:
+    """Of a message that a verb said; not to `skip`, who hears of it in an ack."""
     mark = mark_of(conversation)
     pair = ((uploads.STAFF, True), (f"customer.{conversation.customer_id}", False))
     for audience, staff in pair:
@@ -488,7 +491,7 @@ def announce_message(conversation: Conversation, message: Message) -> None:
             if staff
             else (audience,)
         )
-        hub.announce(hub.Event(to, frame, mark))
+        hub.announce(hub.Event(to, frame, mark), skip=skip)
 
 
 def tell(conversation: Conversation, *also: UUID, moved: bool = False) -> None:

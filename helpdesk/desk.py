@@ -32,6 +32,7 @@ class Desk:
         self.newest = newest.Newest(self.hub)
         self.present = presence.Present()
         self.sockets: set[DeskConsumer] = set()
+        self.polls: set[hub.Listener] = set()
         self.crowd: Counter[tuple[str, str]] = Counter()
         self._loop = asyncio.get_running_loop()
         self._dirty_lines: set[int] = set()
@@ -55,6 +56,9 @@ class Desk:
 
     async def ready(self) -> None:
         """The process's own lease is stored, on which every presence hangs."""
+        renewal = self._first_renewal
+        if renewal.done() and renewal.exception():  # the database was away
+            self._first_renewal = self._loop.create_task(self._renew())
         await asyncio.shield(self._first_renewal)
 
     async def arrive(self, person: UUID) -> bool:

@@ -39,6 +39,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     customer: str
     agent: str | None
     state: str = ""
+    left: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):
@@ -197,10 +198,10 @@ async def look() -> None:
     await layer.group_send(f"look-{uuid.uuid4().hex[:3]}", {"type": "look"})
 
 
-def announce(*events: Event) -> None:
+def announce(*events: Event, skip: Listener | None = None) -> None:
     """Publish after the caller's transaction commits; at once outside of one. For
     plain code in any thread: verbs, the admin, commands."""
-    transaction.on_commit(lambda: _from_a_thread(events), robust=True)
+    transaction.on_commit(lambda: _from_a_thread(events, skip), robust=True)
 
 
 def call_on_loop(function: Callable[[], object]) -> bool:
@@ -212,11 +213,11 @@ def call_on_loop(function: Callable[[], object]) -> bool:
     return False
 
 
-def _from_a_thread(events: tuple[Event, ...]) -> None:
+def _from_a_thread(events: tuple[Event, ...], skip: Listener | None) -> None:
     def publish() -> None:
         hub = current()
         for event in events:
-            hub.publish(event)
+            hub.publish(event, skip)
 
     if call_on_loop(publish):
         return

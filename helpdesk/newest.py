@@ -21,7 +21,7 @@ class Newest:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._marks: dict[str, Mark] = {}
-        self._of_customer: dict[str, str] = {}
+        self._of_customer: dict[str, set[str]] = defaultdict(set)
         self._of_agent: dict[str, set[str]] = defaultdict(set)
         hub.observe(self.hear)
 
@@ -44,15 +44,16 @@ class Newest:
             mark.customer,
             newer.agent,
             newer.state,
+            mark.left or newest.left,
         )
 
     def of(self, conversation: str) -> Mark | None:
         return self._marks.get(conversation)
 
     def of_customer(self, customer: str) -> Mark | None:
-        """Of the customer's newest conversation."""
-        conversation = self._of_customer.get(customer)
-        return self._marks.get(conversation) if conversation else None
+        """The one that conversations.customers_newest would find."""
+        marks = (self._marks[id] for id in self._of_customer.get(customer, ()))
+        return max(marks, key=_newness, default=None)
 
     def of_agent(self, agent: str) -> dict[str, tuple[int, int]]:
         """Place and version of each conversation that the agent holds."""
@@ -80,20 +81,24 @@ class Newest:
                 held.add(mark.conversation)
             else:
                 held.discard(mark.conversation)
-        current = self._of_customer.get(mark.customer, "")
-        # Version 7 ids sort by time.
-        if mark.conversation >= current:
-            self._of_customer[mark.customer] = mark.conversation
+        self._of_customer[mark.customer].add(mark.conversation)
 
     def _forget(self, mark: Mark) -> None:
         del self._marks[mark.conversation]
-        if self._of_customer.get(mark.customer) == mark.conversation:
-            del self._of_customer[mark.customer]
+        _discard(self._of_customer, mark.customer, mark.conversation)
         if mark.agent:
-            held = self._of_agent[mark.agent]
-            held.discard(mark.conversation)
-            if not held:
-                del self._of_agent[mark.agent]
+            _discard(self._of_agent, mark.agent, mark.conversation)
+
+
+def _newness(mark: Mark) -> tuple[bool, bool, str]:
+    """Version 7 ids sort by time."""
+    return mark.state != "ended", not mark.left, mark.conversation
+
+
+def _discard(sets: dict[str, set[str]], key: str, item: str) -> None:
+    sets[key].discard(item)
+    if not sets[key]:
+        del sets[key]
 
 
 def mark_of(conversation: Conversation) -> Mark:
@@ -105,6 +110,7 @@ def mark_of(conversation: Conversation) -> Mark:
         str(conversation.customer_id),
         str(conversation.agent_id) if conversation.agent_id else None,
         conversation.state,
+        conversation.left,
     )
 
 
