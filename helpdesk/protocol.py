@@ -19,6 +19,7 @@ VERSION = 1
 PAGE = 200  # messages in a welcome
 HISTORY_PAGE = 100  # messages in an answer to history.get, at most
 FRAME_BYTES = 65_536
+DETAIL_CHARS = 200
 
 # `$` alone would also match before a final line feed.
 ClientId = Annotated[str, Meta(pattern=r"^[!-~]{8,64}$(?!\n)")]
@@ -553,13 +554,17 @@ def _parse(decoder: msgspec.json.Decoder[Any], text: str | bytes) -> Any:
         raise BadFrame("The frame is not valid JSON.") from None
     except RecursionError:
         raise BadFrame("The frame is nested too deeply.") from None
-    _refuse_nul(text)
+    _refuse_nul(text, command)
     return command
 
 
 def named(error: str) -> str:
     """msgspec's sentence with the field's own name: `$.text` becomes `text`."""
-    what, _, where = error.partition(" - at `")
+    what, found, where = error.rpartition(" - at `")
+    if not found:
+        what, where = error, ""
+    if len(what) > DETAIL_CHARS:  # a client's own words are quoted in it
+        what = f"{what[:DETAIL_CHARS]}…"
     where = where.rstrip("`").removeprefix("$").removeprefix(".")
     if where:
         return f"{where}: {what}."
@@ -568,12 +573,13 @@ def named(error: str) -> str:
     return f"{what}."
 
 
-def _refuse_nul(text: str | bytes) -> None:
-    """PostgreSQL cannot store U+0000. In JSON it is always written as an escape."""
+def _refuse_nul(text: str | bytes, command: Any) -> None:
+    """PostgreSQL cannot store U+0000. In JSON it is always written as an escape. In a
+    field that nobody knows it does no harm."""
     escape = "\\u0000" if isinstance(text, str) else b"\\u0000"
     if escape not in text:  # type: ignore[operator]
         return
-    if path := _nul_in(decode(text), ""):
+    if path := _nul_in(msgspec.to_builtins(command), ""):
         raise BadFrame(f"{path}: U+0000 cannot be stored.")
 
 
@@ -588,7 +594,7 @@ def _nul_in(value: Any, path: str) -> str | None:
                 return path or "a field's name"
             if found := _nul_in(item, inner):
                 return found
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         for index, item in enumerate(value):
             if found := _nul_in(item, f"{path}[{index}]"):
                 return found

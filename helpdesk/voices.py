@@ -3,6 +3,7 @@ commands there are, and how each is answered."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,6 +11,8 @@ from uuid import UUID
 from . import conversations, hub, protocol
 from .database import reading
 from .errors import Overloaded, Refused
+
+log = logging.getLogger(__name__)
 
 Verb = Callable[[Any, Any], Awaitable[bytes | None]]
 
@@ -40,4 +43,5 @@ class Voice:
                 ack, refused = None, overloaded
             if ack is not None:
                 return ack
+        log.info("refused %s: %s", self.person, refused.code)
         return protocol.refusal(refused, id)
