@@ -126,7 +126,7 @@ class AgentHello(Command, tag="hello", frozen=True):
 
 class StatusSet(Command, tag="status.set", frozen=True):
     id: ClientId
-    status: Annotated[str, Meta(pattern="^(online|away|offline)$")]
+    status: Annotated[str, Meta(pattern=r"^(online|away|offline)$(?!\n)")]
     reason: str | None = None
 
 
@@ -162,7 +162,9 @@ class Transfer(Command, tag="conversation.transfer", frozen=True):
 class AgentEnd(Command, tag="conversation.end", frozen=True):
     id: ClientId
     conversation: str
-    outcome: Annotated[str, Meta(pattern="^(resolved|missed|expired)$")] | None = None
+    outcome: (
+        Annotated[str, Meta(pattern=r"^(resolved|missed|expired)$(?!\n)")] | None
+    ) = None
 
 
 class Watch(Command, tag="conversation.watch", frozen=True):
@@ -184,6 +186,15 @@ class Tag(Command, tag="conversation.tag", frozen=True):
     id: ClientId
     conversation: str
     tags: list[str]
+
+
+class Block(Command, tag="customer.block", frozen=True):
+    """No part of version 1: keep the conversation's customer out for a while."""
+
+    id: ClientId
+    conversation: str
+    reason: str
+    seconds: Annotated[int, Meta(ge=60, le=366 * 24 * 3600)]
 
 
 class AgentPost(Command, tag="message.post", frozen=True):
@@ -236,6 +247,7 @@ AgentCommand = (
     | Unwatch
     | Join
     | Tag
+    | Block
     | AgentPost
     | AgentRead
     | AgentTyping
@@ -300,6 +312,9 @@ class StaffQueue(Queue, frozen=True, kw_only=True):
     active: int
     longest_wait_seconds: int
     staffed: int
+    alert_after_seconds: int | None = None
+    stands_still: bool | None = None
+    supervised: bool | None = None
 
 
 class AgentName(Object, frozen=True):
@@ -358,6 +373,12 @@ class StaffCustomer(Object, frozen=True, kw_only=True):
     browser: str | None = None
 
 
+class PendingTransfer(Object, frozen=True):
+    to: dict[str, str]
+    by: AgentName
+    note: str
+
+
 class StaffConversation(Conversation, frozen=True, kw_only=True):
     """What staff see of it besides."""
 
@@ -365,6 +386,8 @@ class StaffConversation(Conversation, frozen=True, kw_only=True):
     customer: StaffCustomer
     tags: list[str]
     why: str
+    transfer: PendingTransfer | None = None
+    away: bool | None = None
 
 
 class Customer(Object, frozen=True, kw_only=True):
@@ -508,6 +531,20 @@ class Typing(Frame, tag="typing", frozen=True):
     author: Author
     on: bool
     text: str | None = None
+
+
+class OfferMade(Frame, tag="offer.made", frozen=True):
+    conversation: StaffConversation
+    seconds: float
+    why: str
+
+
+class OfferWithdrawn(Frame, tag="offer.withdrawn", frozen=True):
+    """To the agent whom it rang for. `why` is lapsed, taken, customer_left or
+    declined."""
+
+    conversation: str
+    why: str
 
 
 class AgentChanged(Frame, tag="agent.changed", frozen=True):
