@@ -43,7 +43,7 @@ def main() -> None:
         django.setup()
         from . import first_start
 
-        first_start.prepare(words.how, words.port)
+        first_start.prepare(words.how, words.host, words.port)
         serve(words.host, words.port, lambda port: say(words.how, port, data))
 
 
@@ -107,8 +107,12 @@ def channel_server() -> Iterator[None]:
 def serve(host: str, port: int, on_ready: Any = lambda port: None) -> None:
     from django.conf import settings
     from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+    from django.core.exceptions import ImproperlyConfigured
 
-    from .asgi import application
+    try:
+        from .asgi import application
+    except ImproperlyConfigured as error:
+        sys.exit(f"Not started. {error}")
     from .consumers import drain
 
     served: Any = application

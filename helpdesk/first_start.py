@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +14,32 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from .management.commands.demo import LOG_INS, PASSWORD
+from .checks import on_loopback
+from .door import LOOPBACK_NAMES
+from .management.commands.demo import LOG_INS, PASSWORD, USERNAMES
 
 
-def prepare(how: str, port: int) -> None:
+def prepare(how: str, host: str, port: int) -> None:
     migrate()
+    alone = host in LOOPBACK_NAMES and on_loopback(settings.HELPDESK_PUBLIC_URL)
+    if how == "serve" and not alone:
+        refuse_demo_accounts()
     if not settings.DEBUG:
         collect_static()
     if how == "run":
         call_command("demo", port=port, verbosity=0)
+
+
+def refuse_demo_accounts() -> None:
+    """A demo's folder must not become an office's: its passwords are printed in the
+    manual."""
+    users = get_user_model().objects.filter(username__in=USERNAMES, is_active=True)
+    names = [user.get_username() for user in users if user.check_password(PASSWORD)]
+    if names:
+        sys.exit(
+            f"Not started: {', '.join(names)} still have the demo's password. Change "
+            f"it (manage.py changepassword {names[0]}), or use another DATA."
+        )
 
 
 def migrate() -> None:

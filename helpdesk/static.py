@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from asgiref.typing import (
 )
 from whitenoise.base import WhiteNoise
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+log = logging.getLogger(__name__)
 
 HASHED = r"\.[0-9a-f]{12}\."  # as in app.0123456789ab.js: may be kept for ever
 
@@ -37,9 +40,12 @@ class StaticFiles:
 
     def __init__(self, application: ASGI3Application, root: Path, url: str) -> None:
         self.application = application
-        self.files: dict[str, Any] = WhiteNoise(
-            None, root=str(root), prefix=url, immutable_file_test=HASHED
-        ).files
+        files = WhiteNoise(None, immutable_file_test=HASHED)
+        if root.is_dir():
+            files.add_files(str(root), prefix=url)
+        else:
+            log.warning("no static files in %s: run manage.py collectstatic", root)
+        self.files: dict[str, Any] = files.files
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable

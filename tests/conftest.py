@@ -44,7 +44,9 @@ async def server(
 
 @pytest.fixture(scope="session")
 def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Static files as production serves them: collected, named by their content."""
+    """Static files as production serves them: collected, named by their content. A
+    test that opens pages of a `server_process` asks for it; collecting takes seconds.
+    """
     root = tmp_path_factory.mktemp("static")
     collect_static(root)
     return root
@@ -52,15 +54,17 @@ def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server_process(
-    transactional_db: None, static_root: Path, tmp_path: Path
+    transactional_db: None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., ServerProcess]]:
     """Starts the product in processes of their own, as often as it is called; words
     go into their environment: `server_process(REDIS_URL=other.url)`."""
     started: list[ServerProcess] = []
 
     def start(**environment: str) -> ServerProcess:
+        if "static_root" in request.fixturenames:
+            environment["STATIC_ROOT"] = str(request.getfixturevalue("static_root"))
         log = tmp_path / f"server-{len(started)}.log"
-        process = ServerProcess(log, STATIC_ROOT=str(static_root), **environment)
+        process = ServerProcess(log, **environment)
         started.append(process)
         return process
 

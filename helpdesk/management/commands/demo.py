@@ -16,6 +16,7 @@ from helpdesk.models import Queue, QueueMembership
 
 # Printed in the manual: HELPDESK_DEMO keeps strangers out, this does not.
 PASSWORD = "demo-pass-1"  # noqa: S105
+USERNAMES = ("ada", "ben", "grace", "admin")
 LOG_INS = "ada or ben (agents), grace (supervisor), admin"
 
 CANNED = {
