@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -23,10 +23,9 @@ from .models import Site
 SITE_KEY = re.compile(r"[a-z0-9-]{1,40}")
 PREFLIGHT_SECONDS = 600  # how long a browser may remember our answer to its question
 
-P = ParamSpec("P")
 Answer = Coroutine[Any, Any, HttpResponse]
-View = Callable[Concatenate[HttpRequest, Site, P], Answer]
-Door = Callable[Concatenate[HttpRequest, str, P], Answer]
+View = Callable[[HttpRequest, Site], Answer]
+Door = Callable[..., Answer]  # of a request and a site's key
 
 
 class SiteUnknown(Refused):
@@ -41,7 +40,7 @@ class MethodUnknown(Refused):
     status = 405
 
 
-def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door[P]]:
+def door(method: str, *, origin_needed: bool = True) -> Callable[[View], Door]:
     """Make an asynchronous view of a site: `view(request, site)` is called when the
     site exists, the method fits and the Origin may enter; what it raises as Refused
     is answered. Preflights and CORS headers are seen to. No cookie counts here (who
@@ -51,12 +50,10 @@ def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door
     do not when a page reads from its own server.
     """
 
-    def decorated(view: View[P]) -> Door[P]:
+    def decorated(view: View) -> Door:
         @csrf_exempt
         @functools.wraps(view)
-        async def answer(
-            request: HttpRequest, key: str, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        async def answer(request: HttpRequest, key: str) -> HttpResponse:
             try:
                 site = await site_of(key)
             except Refused as refused:
@@ -66,7 +63,7 @@ def door(method: str, *, origin_needed: bool = True) -> Callable[[View[P]], Door
                 if request.method == "OPTIONS":
                     response = preflight(method)
                 elif request.method == method:
-                    response = await view(request, site, *args, **kwargs)
+                    response = await view(request, site)
                 else:
                     raise MethodUnknown
             except Refused as refused:

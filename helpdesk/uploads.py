@@ -201,7 +201,7 @@ def _bytes_of(file: UploadedFile[bytes]) -> bytes:
     """Not more than one byte too many is ever read, whatever length was announced."""
     most = settings.HELPDESK_UPLOAD_BYTES
     file.seek(0)
-    data = file.read(most + 1)
+    data: bytes = file.read(most + 1)
     if not data:
         raise FileEmpty
     if len(data) > most:
