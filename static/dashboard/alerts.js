@@ -24,6 +24,7 @@ export function watch(here) {
     }
     if (here.prefs.notifications.value && !document.hasFocus()) notify(here, news);
   };
+  here.feed.onLost = ({ text }) => here.view.say(_("Not sent, for the conversation is not yours any more: %(text)s", { text: text.slice(0, 80) }));
   effect(() => {
     const unread = here.desk.unread.value;
     document.title = `${unread ? `(${unread}) ` : ""}${_("Desk")} · Helpdesk`;

@@ -51,7 +51,7 @@ export class Desk {
       const heads = [...this.lines.value.values()].flatMap((line) => line[0] ?? []);
       return heads.sort((a, b) => Number(a.left) - Number(b.left) || compare(a.since, b.since))[0];
     });
-    this.unread = computed(() => this.mine.value.filter((talk) => talk.unread.value > 0).length);
+    this.unread = computed(() => this.#all(this.held.value).filter((talk) => talk.unread.value > 0).length);
     /** @type {(news: News) => void} */
     this.onNews = () => {};
   }
@@ -63,7 +63,7 @@ export class Desk {
 
   /** @param {Frame} frame */
   apply(frame) {
-    batch(() => this.#events[frame.type]?.(frame));
+    if (Object.hasOwn(this.#events, frame.type)) batch(() => this.#events[frame.type](frame));
   }
 
   #events = /** @type {Record<string, (frame: any) => void>} */ ({
@@ -202,8 +202,7 @@ export class Desk {
     const left = this.#talks.get(this.#open);
     this.#open = id;
     if (!left || left.id === id) return;
-    const { state } = left.facts.value;
-    if (state === "waiting" || this.holds(left)) return;
+    if (this.waiting.value.includes(left.id) || this.holds(left)) return;
     this.held.value = listed(this.held.value, left.id, false);
     this.#talks.delete(left.id);
   }
@@ -216,7 +215,7 @@ export class Desk {
   /** @param {Talk} talk */
   holds(talk) {
     const { state, agent } = talk.facts.value;
-    return state === "active" && agent?.id === this.me.value?.id;
+    return !talk.gone.value && state === "active" && agent?.id === this.me.value?.id;
   }
 
   /** Only of what is held or looked at: the line's messages are nobody's to load. */

@@ -4,12 +4,13 @@
 //   feed.open()
 //   feed.state            signal: "connecting" | "online" | "offline" | "closed"
 //   feed.closedBy         signal: the close code when state is "closed"
-//   feed.pending          signal: what has been said and not yet stored
+//   feed.pending          signal: what has been said and not yet stored; feed.failed: where something was refused
+//   feed.onLost(command)  a message could not be stored and has no conversation to be shown in
 //   feed.post end         kept in an outbox: they arrive, whatever the network does
 //   feed.take setStatus   answered now or refused now: Promise, rejected with {code, detail}
 //   feed.read typing earlier
 
-import { signal } from "../vendor/signals-core.js";
+import { computed, signal } from "../vendor/signals-core.js";
 import { Connection } from "../chat/connection.js";
 import { Outbox } from "../chat/outbox.js";
 import { newId } from "../chat/protocol.js";
@@ -45,6 +46,9 @@ export class Feed {
     this.state = signal(/** @type {import("../chat/connection.js").State} */ ("connecting"));
     this.closedBy = signal(0);
     this.pending = signal(/** @type {import("../chat/outbox.js").Entry[]} */ ([]));
+    this.failed = computed(() => new Set(this.pending.value.filter(failed).map(({ command }) => command.conversation)));
+    /** @type {(command: Frame) => void} */
+    this.onLost = () => {};
     this.#connection = new Line({
       url: socketUrl,
       statusUrl,
@@ -139,6 +143,9 @@ export class Feed {
   /** @param {string} conversation */
   look(conversation) {
     this.#desk.look(conversation);
+    for (const entry of this.#desk.welcomed.value ? this.pending.value.filter(failed) : []) {
+      if (!this.#desk.talk(entry.command.conversation)) this.#outbox.drop(entry.id);
+    }
     this.#look();
   }
 
@@ -166,6 +173,7 @@ export class Feed {
   #answered(frame) {
     const entry = this.#outbox.settle(frame);
     if (entry && frame.type === "ack") this.#stored(entry.command, frame);
+    else if (entry) this.#refused(entry.id);
     const asked = this.#asked.get(frame.id ?? "");
     if (!asked) return;
     this.#asked.delete(frame.id ?? "");
@@ -188,6 +196,17 @@ export class Feed {
       attachments: command.shown ?? [],
       at: ack.at,
     });
+  }
+
+  /** A message stays to be seen and tried again, where there is a place to see it; who
+   * wanted to end what has ended has it. @param {string} id */
+  #refused(id) {
+    const entry = this.#outbox.entries.find((one) => one.id === id);
+    if (!entry || !failed(entry)) return;
+    const { type, conversation } = entry.command;
+    if (type === "message.post" && this.#desk.talk(conversation)) return;
+    this.#outbox.drop(id);
+    if (type === "message.post") this.onLost(entry.command);
   }
 
   /** One pong may overtake the event it tells of; two in a row mean that the event is lost.
@@ -275,6 +294,9 @@ export class Feed {
     this.#typed.set(conversation, timer);
   }
 }
+
+/** @param {import("../chat/outbox.js").Entry} entry */
+const failed = ({ state }) => state === "failed";
 
 /** What the desk, or the network, will not do now. */
 export class Refusal extends Error {

@@ -67,12 +67,12 @@ function actions({ desk, view, drafts }, take) {
       if (!held) return;
       const { isNote } = drafts.of(held.id);
       isNote.value = !isNote.value;
-      view.focus.value++;
+      view.wanted.value = held.id;
     },
     "/": () => {
       if (!held) return;
       if (!drafts.of(held.id).text.value) drafts.write(held.id, "/");
-      view.focus.value++;
+      view.wanted.value = held.id;
     },
     "?": () => (view.dialog.value = { name: "keys" }),
   };

@@ -30,7 +30,7 @@ const EVENTS = {
 
 /** A system line; one whose code is not known here says what the desk wrote. @param {Message} message */
 export function told({ event, data, text }) {
-  return (event && EVENTS[event]?.(data ?? {})) || text;
+  return (event && Object.hasOwn(EVENTS, event) && EVENTS[event](data ?? {})) || text;
 }
 
 /** @param {string|undefined} outcome */

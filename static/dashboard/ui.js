@@ -9,7 +9,8 @@ import {
   useRef,
   useState,
 } from "../vendor/hooks.js";
+import { useComputed } from "../vendor/signals.js";
 import htm from "../vendor/htm.js";
 
 export const html = htm.bind(createElement);
-export { render, useEffect, useId, useLayoutEffect, useMemo, useRef, useState };
+export { render, useComputed, useEffect, useId, useLayoutEffect, useMemo, useRef, useState };

@@ -19,8 +19,8 @@ export class View {
     this.about = computed(() => this.hash.value.endsWith("/about"));
     this.dialog = signal(/** @type {Dialog|null} */ (null));
     this.notice = signal("");
-    /** The composer wants the keyboard: raised when the person, not the desk, moved. */
-    this.focus = signal(0);
+    /** Whose composer shall have the keyboard: said when the person, not a frame, moved. */
+    this.wanted = signal("");
     page.addEventListener("hashchange", () => (this.hash.value = page.location.hash));
   }
 
@@ -28,7 +28,7 @@ export class View {
   show(id) {
     location.hash = address(id);
     this.hash.value = location.hash;
-    this.focus.value++;
+    this.wanted.value = id;
   }
 
   close() {

@@ -25,7 +25,7 @@ export function Composer({ talk }) {
   const canned = useCanned(talk, text, (reply) => write(withReply(reply)));
   const [over, setOver] = useState(false);
 
-  useFocus(field, view.focus.value);
+  useFocus(field, talk.id);
   useLayoutEffect(() => grow(field.current), [text]);
   useEffect(() => void replies.refresh(), []);
 
@@ -120,11 +120,16 @@ export function Composer({ talk }) {
   }
 }
 
-/** The keyboard goes to the composer when the person opened this, never when a frame did.
- * @param {{current: HTMLElement|null}} field @param {number} wanted */
-function useFocus(field, wanted) {
+/** The keyboard goes to the composer when the person opened this, never when a frame
+ * did; and not where it is drawn on the screen, over what was said.
+ * @param {{current: HTMLElement|null}} field @param {string} id */
+function useFocus(field, id) {
+  const { view } = useHere();
+  const wanted = view.wanted.value === id;
   useEffect(() => {
-    if (wanted && matchMedia("(pointer: fine), (any-hover: hover)").matches) field.current?.focus();
+    if (!wanted) return;
+    view.wanted.value = "";
+    if (matchMedia("(pointer: fine), (any-hover: hover)").matches) field.current?.focus();
   }, [wanted]);
 }
 

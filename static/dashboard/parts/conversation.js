@@ -26,7 +26,7 @@ export function Conversation() {
 
 /** @param {{talk: Talk}} props */
 function Open({ talk }) {
-  const { desk } = useHere();
+  const { desk, view } = useHere();
   const mine = desk.holds(talk);
   const root = useRef(/** @type {HTMLElement|null} */ (null));
   // The composer goes when the conversation ends; whoever stood in it is not thrown to the top of the page.
@@ -35,6 +35,10 @@ function Open({ talk }) {
   useLayoutEffect(() => {
     if (!mine && stood.current) root.current?.querySelector(/** @type {"div"} */ (".messages"))?.focus();
   }, [mine]);
+  useEffect(() => {
+    // Nobody writes here; and should a frame make it mine later, the keyboard stays where it is.
+    if (!mine && view.wanted.value === talk.id) view.wanted.value = "";
+  }, [view.wanted.value]);
   return html`<div class="talk" ref=${root}>
     <${Head} talk=${talk} mine=${mine} />
     <${Messages} talk=${talk} />

@@ -1,7 +1,7 @@
 // dashboard/parts/rail.js – the left column: me, mine, the line, colleagues
 
 import { _, n_ } from "../../chat/words.js";
-import { html, useRef } from "../ui.js";
+import { html, useComputed, useRef } from "../ui.js";
 import { useHere } from "../here.js";
 import { gist, nameOf } from "../story.js";
 import { address } from "../view.js";
@@ -61,12 +61,13 @@ function steady(talks, over) {
 function MyRow({ talk }) {
   const { view, feed } = useHere();
   const { id, state, created_at: since } = talk.facts.value;
+  const open = useComputed(() => view.open.value === id).value;
+  const unsent = useComputed(() => feed.failed.value.has(id)).value;
   const customer = talk.customer.value;
   const unread = talk.unread.value;
-  const unsent = feed.pending.value.some(({ command, state }) => command.conversation === id && state === "failed");
   const last = talk.last.value;
   return html`<li class=${`row ${unread ? "unread" : ""} ${state === "ended" ? "over" : ""}`}>
-    <a href=${address(id)} data-row aria-current=${view.open.value === id ? "true" : undefined}>
+    <a href=${address(id)} data-row aria-current=${open ? "true" : undefined} onClick=${plainly(() => view.show(id))}>
       <${Avatar} id=${customer.id} name=${nameOf(customer)} dot=${customer.online ? "here" : "away"} />
       <span class="who">${nameOf(customer)}</span>
       <span class="when"><${Age} at=${last?.at ?? since} /></span>
@@ -80,10 +81,11 @@ function MyRow({ talk }) {
 /** @param {{talk: Talk}} props */
 function Gist({ talk }) {
   const { desk, view, drafts } = useHere();
+  const open = useComputed(() => view.open.value === talk.id).value;
   const last = talk.last.value;
   if (talk.facts.value.state === "ended") return html`<em>${_("Ended")}</em>`;
   if (talk.typing.value) return html`<em>${_("is typing …")}</em>`;
-  const draft = view.open.value !== talk.id && drafts.of(talk.id).reply.value;
+  const draft = !open && drafts.of(talk.id).reply.value;
   if (draft) return html`<em>${_("Draft:")}</em> ${draft}`;
   if (!last) return talk.loaded.value ? _("Has just come to you") : "";
   const mine = last.author.id === desk.me.value?.id;
@@ -115,9 +117,10 @@ function Line({ queue }) {
 function LineRow({ talk, position }) {
   const { view } = useHere();
   const { id, left, created_at: since } = talk.facts.value;
+  const open = useComputed(() => view.open.value === id).value;
   const customer = talk.customer.value;
   return html`<li class="row in-line">
-    <a href=${address(id)} data-row aria-current=${view.open.value === id ? "true" : undefined}>
+    <a href=${address(id)} data-row aria-current=${open ? "true" : undefined} onClick=${plainly(() => view.show(id))}>
       <span class="place" aria-hidden="true">${left ? html`<${Icon} name="mail" />` : position}</span>
       <span class="who">${nameOf(customer)}</span>
       <span class="gist"><span class="waits"><${Span} since=${since} /></span> · ${left ? _("Left a message") : pageOf(customer) || _("Waits for an answer")}</span>
@@ -125,6 +128,11 @@ function LineRow({ talk, position }) {
     <${Take} talk=${talk} />
   </li>`;
 }
+
+/** A click that asks for a new tab is the browser's. @param {() => void} act */
+const plainly = (act) => (/** @type {MouseEvent} */ { ctrlKey, metaKey, shiftKey }) => {
+  if (!ctrlKey && !metaKey && !shiftKey) act();
+};
 
 /** @param {any} customer */
 const pageOf = ({ page }) => page?.title || page?.url || "";

@@ -1,0 +1,341 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Desk } from "../../static/dashboard/desk.js";
+import { ada, ben, billing, changed, conversation, held, posted, said, sales, welcome } from "./staff.js";
+
+const ids = (talks) => talks.map(({ id }) => id);
+const line = (desk, queue = "1") => ids(desk.lines.value.get(queue));
+const places = (desk, id) => desk.talk(id).messages.value.map(({ seq, notes }) => seq + notes);
+
+function deskWith(fields) {
+  const desk = new Desk();
+  desk.apply(welcome(fields));
+  return desk;
+}
+
+/** Ada holds `cora`, two messages of hers are unread. */
+const talking = () =>
+  deskWith({
+    conversations: [held("cora", { seq: 2 })],
+    messages: { cora: [said(1), said(2)] },
+    more: { cora: false },
+  });
+
+test("the welcome fills mine, the line and colleagues", () => {
+  const desk = deskWith({ conversations: [held("cora")], waiting: [conversation("eve")] });
+  assert.deepEqual(ids(desk.mine.value), ["cora"]);
+  assert.deepEqual(line(desk), ["eve"]);
+  assert.deepEqual([...desk.agents.value.keys()], ["ada", "ben"]);
+  assert.equal(desk.me.value.name, "Ada");
+});
+
+test("the line stands in order of position, and left messages come last", () => {
+  const desk = deskWith({
+    waiting: [conversation("left", { left: true }), conversation("second", { position: 2 }), conversation("first", { position: 1 })],
+  });
+  assert.deepEqual(line(desk), ["first", "second", "left"]);
+  assert.equal(desk.first.value.id, "first");
+});
+
+test("each queue has its own line", () => {
+  const desk = deskWith({ waiting: [conversation("eve", { queue: billing })] });
+  assert.deepEqual(line(desk, "1"), []);
+  assert.deepEqual(line(desk, "2"), ["eve"]);
+});
+
+test("a customer's message is unread until it has been read here", () => {
+  const desk = talking();
+  assert.equal(desk.talk("cora").unread.value, 2);
+  desk.read("cora", 2);
+  assert.equal(desk.talk("cora").unread.value, 0);
+  desk.apply(posted("cora", said(3)));
+  assert.equal(desk.talk("cora").unread.value, 1);
+  assert.equal(desk.unread.value, 1);
+});
+
+test("reading in another tab counts as well", () => {
+  const desk = talking();
+  desk.apply(changed(held("cora", { version: 2, seq: 2, read: { customer: 0, agent: 2 } })));
+  assert.equal(desk.talk("cora").unread.value, 0);
+});
+
+test("neither a note nor my own message is unread", () => {
+  const desk = talking();
+  desk.read("cora", 2);
+  desk.apply(posted("cora", said(2, { notes: 1, kind: "note", by: "agent" })));
+  desk.apply(posted("cora", said(3, { notes: 1, by: "agent" })));
+  assert.equal(desk.talk("cora").unread.value, 0);
+});
+
+test("a message that comes twice stands once", () => {
+  const desk = talking();
+  desk.apply(posted("cora", said(3)));
+  desk.apply(posted("cora", said(3)));
+  assert.deepEqual(places(desk, "cora"), [1, 2, 3]);
+});
+
+test("notes have their place among the messages", () => {
+  const desk = talking();
+  desk.apply(posted("cora", said(3, { notes: 1 })));
+  desk.apply(posted("cora", said(2, { notes: 1, kind: "note" })));
+  assert.deepEqual(places(desk, "cora"), [1, 2, 3, 4]);
+});
+
+test("a hole is asked for, from the last message before it", () => {
+  const desk = talking();
+  desk.apply(posted("cora", said(5)));
+  assert.deepEqual(desk.lacking(), [{ conversation: "cora", after: 2 }]);
+  desk.history("cora", { after: 2 }, { messages: [said(3), said(4)], more: false });
+  assert.deepEqual(desk.lacking(), []);
+});
+
+test("a tail that was lost shows in the pong", () => {
+  const desk = talking();
+  desk.apply({ type: "pong", conversations: { cora: [4, 1] } });
+  assert.deepEqual(desk.lacking(), [{ conversation: "cora", after: 2 }]);
+});
+
+test("a conversation that has come to me wants its first page", () => {
+  const desk = deskWith();
+  desk.apply(changed(held("cora", { seq: 3 })));
+  assert.deepEqual(ids(desk.mine.value), ["cora"]);
+  assert.deepEqual(desk.lacking(), [{ conversation: "cora" }]);
+  desk.history("cora", {}, { messages: [said(1), said(2), said(3)], more: false });
+  assert.deepEqual(desk.lacking(), []);
+});
+
+test("what comes before the first page is not shown without what came before it", () => {
+  const desk = deskWith();
+  desk.apply(changed(held("cora", { seq: 2 })));
+  desk.apply(posted("cora", said(3)));
+  assert.deepEqual(places(desk, "cora"), []);
+  desk.history("cora", {}, { messages: [said(1), said(2)], more: false });
+  assert.deepEqual(desk.lacking(), [{ conversation: "cora", after: 2 }]);
+});
+
+test("nobody loads what the line says, but whoever looks at it", () => {
+  const desk = deskWith({ waiting: [conversation("eve", { seq: 1 })] });
+  assert.deepEqual(desk.lacking(), []);
+  desk.look("eve");
+  assert.deepEqual(desk.lacking(), [{ conversation: "eve" }]);
+});
+
+test("whom a colleague takes leaves the line and is not mine", () => {
+  const desk = deskWith({ waiting: [conversation("eve")] });
+  desk.apply(changed(conversation("eve", { version: 2, state: "active", agent: { id: "ben", name: "Ben" } })));
+  assert.deepEqual(line(desk), []);
+  assert.deepEqual(desk.mine.value, []);
+});
+
+test("what a colleague does with others never shows", () => {
+  const desk = deskWith();
+  desk.apply(changed(conversation("eve", { state: "active", agent: { id: "ben", name: "Ben" } })));
+  assert.equal(desk.talk("eve"), undefined);
+});
+
+test("an older version changes nothing", () => {
+  const desk = deskWith({ conversations: [held("cora", { version: 5 })] });
+  desk.apply(changed(conversation("cora", { version: 4 })));
+  assert.deepEqual(ids(desk.mine.value), ["cora"]);
+  assert.deepEqual(line(desk), []);
+});
+
+test("the position may change within one version", () => {
+  const desk = deskWith({ waiting: [conversation("eve", { position: 2 }), conversation("dan", { position: 1 })] });
+  desk.apply(changed(conversation("eve", { position: 1 })));
+  desk.apply(changed(conversation("dan", { position: 2 })));
+  assert.deepEqual(line(desk), ["eve", "dan"]);
+});
+
+test("what has ended stays until I have looked at it and gone on", () => {
+  const desk = talking();
+  desk.apply(changed(held("cora", { version: 2, seq: 2, state: "ended", outcome: "resolved" })));
+  assert.deepEqual(ids(desk.mine.value), ["cora"]);
+  desk.look("cora");
+  assert.deepEqual(ids(desk.mine.value), ["cora"]);
+  desk.look("");
+  assert.deepEqual(desk.mine.value, []);
+  assert.equal(desk.talk("cora"), undefined);
+});
+
+test("a rating does not bring back what was put away", () => {
+  const desk = talking();
+  desk.look("cora");
+  desk.apply(changed(held("cora", { version: 2, state: "ended" })));
+  desk.look("");
+  desk.apply(changed(held("cora", { version: 3, state: "ended", rating: 5 })));
+  assert.deepEqual(desk.mine.value, []);
+});
+
+test("whoever waits for an answer longest comes first", () => {
+  const desk = deskWith({
+    conversations: [held("answered"), held("late"), held("early")],
+    messages: {
+      answered: [said(1), said(9, { by: "agent" })],
+      late: [said(5)],
+      early: [said(2), said(8)],
+    },
+  });
+  assert.deepEqual(ids(desk.mine.value), ["early", "late", "answered"]);
+});
+
+test("typing shows until a message comes, and an ended conversation has none", () => {
+  const desk = talking();
+  const typing = (on) => ({ type: "typing", conversation: "cora", author: { kind: "customer", id: "c", name: "Cora" }, on, text: "my or" });
+  desk.apply(typing(true));
+  assert.deepEqual(desk.talk("cora").typing.value, { name: "Cora", text: "my or" });
+  desk.apply(posted("cora", said(3)));
+  assert.equal(desk.talk("cora").typing.value, null);
+  desk.apply(typing(true));
+  desk.apply(changed(held("cora", { version: 2, state: "ended" })));
+  assert.equal(desk.talk("cora").typing.value, null);
+});
+
+test("agents and queues change in place", () => {
+  const desk = deskWith();
+  desk.apply({ type: "agent.changed", agent: { ...ben, status: "away", reason: "Lunch" } });
+  desk.apply({ type: "agent.changed", agent: { ...ada, load: 3 } });
+  desk.apply({ type: "queue.changed", queue: { ...sales, waiting: 7 } });
+  assert.equal(desk.agents.value.get("ben").reason, "Lunch");
+  assert.equal(desk.me.value.load, 3);
+  assert.deepEqual(desk.queues.value.map(({ waiting }) => waiting), [7, 0]);
+});
+
+test("frames of a later contract are left alone", () => {
+  const desk = talking();
+  desk.apply({ type: "weather.changed", sun: true });
+  assert.deepEqual(places(desk, "cora"), [1, 2]);
+});
+
+// --- coming back
+
+test("hello says up to where each conversation is held without a hole", () => {
+  const desk = talking();
+  desk.apply(posted("cora", said(4)));
+  assert.deepEqual(desk.resume(), { cora: [2, "m-2-0"] });
+});
+
+test("a welcome that follows what is held is added to it", () => {
+  const desk = talking();
+  desk.apply(welcome({ conversations: [held("cora", { seq: 3 })], messages: { cora: [said(3)] }, more: { cora: false } }));
+  assert.deepEqual(places(desk, "cora"), [1, 2, 3]);
+});
+
+test("a welcome with nothing new leaves what is held", () => {
+  const desk = talking();
+  desk.apply(welcome({ conversations: [held("cora", { seq: 2 })], messages: { cora: [] } }));
+  assert.deepEqual(places(desk, "cora"), [1, 2]);
+});
+
+test("a welcome that does not fit starts anew", () => {
+  const desk = talking();
+  const other = { ...said(1), id: "other", text: "from the backup" };
+  desk.apply(welcome({ conversations: [held("cora", { seq: 1 })], messages: { cora: [other] }, more: { cora: false } }));
+  assert.deepEqual(desk.talk("cora").messages.value, [other]);
+});
+
+test("a restored backup may be older than what was held", () => {
+  const desk = deskWith({ conversations: [held("cora", { version: 9 })] });
+  desk.apply(welcome({ conversations: [], waiting: [conversation("cora", { version: 2 })] }));
+  assert.deepEqual(line(desk), ["cora"]);
+  assert.deepEqual(desk.mine.value, []);
+});
+
+test("what is looked at stays readable when a welcome no longer has it", () => {
+  const desk = talking();
+  desk.look("cora");
+  desk.apply(welcome());
+  assert.equal(desk.talk("cora").gone.value, true);
+  assert.deepEqual(places(desk, "cora"), [1, 2]);
+  assert.deepEqual(desk.lacking(), []);
+  desk.look("");
+  assert.equal(desk.talk("cora"), undefined);
+});
+
+test("a pong tells of what was never heard", () => {
+  const desk = talking();
+  const pong = (conversations) => ({ type: "pong", conversations });
+  assert.equal(desk.missed(pong({ cora: [2, 1] })), false);
+  assert.equal(desk.missed(pong({ cora: [2, 2] })), true); // a change
+  assert.equal(desk.missed(pong({})), true); // it is not mine any more
+  assert.equal(desk.missed(pong({ cora: [2, 1], eve: [1, 1] })), true); // another is
+});
+
+// --- news
+
+test("news are what came to me or was said to me, and only while it happens", () => {
+  const desk = new Desk();
+  const news = [];
+  desk.onNews = ({ kind, talk }) => news.push(`${kind} ${talk.id}`);
+  desk.apply(welcome({ conversations: [held("cora", { seq: 1 })], messages: { cora: [said(1)] } }));
+  desk.apply(posted("cora", said(2)));
+  desk.apply(posted("cora", said(2)));
+  desk.apply(posted("cora", said(3, { by: "agent" })));
+  desk.apply(changed(held("eve")));
+  desk.apply(changed(held("eve", { version: 2 })));
+  desk.apply(changed(conversation("dan")));
+  desk.apply(changed(held("cora", { version: 2, state: "ended" })));
+  desk.apply(changed(conversation("eve", { version: 3 })));
+  assert.deepEqual(news, ["message cora", "assigned eve", "ended cora", "lost eve"]);
+});
+
+// --- snapshot + events = truth
+
+const truth = (desk) => ({
+  mine: ids(desk.mine.value).sort(),
+  lines: [...desk.lines.value].map(([queue, talks]) => [queue, ids(talks)]),
+  load: [...desk.agents.value.values()].map(({ id, load }) => [id, load]),
+  said: Object.fromEntries(desk.mine.value.map(({ id }) => [id, places(desk, id)])),
+  unread: desk.unread.value,
+});
+
+test("an old welcome and the events since are what a new welcome says", () => {
+  const eve = conversation("eve", { position: 1, seq: 1 });
+  const dan = conversation("dan", { position: 2, queue: billing, seq: 1 });
+  const cora = held("cora", { seq: 1 });
+  const old = { conversations: [cora], waiting: [eve, dan], messages: { cora: [said(1)] } };
+  const mine = { state: "active", agent: { id: "ada", name: "Ada" } };
+  const events = [
+    posted("cora", said(2)),
+    changed({ ...eve, ...mine, version: 2, seq: 2 }),
+    posted("eve", said(2, { kind: "system", by: "system", event: "agent_joined" })),
+    { type: "agent.changed", agent: { ...ada, load: 2 } },
+    changed({ ...cora, version: 2, state: "waiting", agent: null, position: 1, seq: 2 }),
+    { type: "agent.changed", agent: { ...ada, load: 1 } },
+    changed({ ...dan, version: 2, state: "active", agent: { id: "ben", name: "Ben" } }),
+    { type: "agent.changed", agent: { ...ben, load: 1 } },
+  ];
+  const lived = deskWith(old);
+  for (const event of events) lived.apply(event);
+  lived.history("eve", {}, { messages: [said(1), said(2, { kind: "system", by: "system" })], more: false });
+  const fresh = deskWith({
+    agents: [{ ...ada, load: 1 }, { ...ben, load: 1 }],
+    conversations: [{ ...eve, ...mine, version: 2, seq: 2 }],
+    waiting: [{ ...cora, version: 2, state: "waiting", agent: null, position: 1, seq: 2 }],
+    messages: { eve: [said(1), said(2, { kind: "system", by: "system" })] },
+  });
+  assert.deepEqual(truth(lived), truth(fresh));
+});
+
+test("the order in which events arrive does not matter where versions tell it", () => {
+  const steps = [
+    held("cora", { version: 2, seq: 3 }),
+    held("cora", { version: 3, seq: 3, read: { customer: 3, agent: 0 } }),
+    held("cora", { version: 4, seq: 3, read: { customer: 3, agent: 3 } }),
+  ];
+  const ends = [steps, [...steps].reverse(), [steps[1], steps[2], steps[0]]].map((order) => {
+    const desk = talking();
+    for (const step of order) desk.apply(changed(step));
+    return desk.talk("cora").facts.value.read;
+  });
+  assert.deepEqual(ends, Array(3).fill({ customer: 3, agent: 3 }));
+});
+
+test("five hundred conversations and a thousand frames are no matter", () => {
+  const conversations = Array.from({ length: 500 }, (_one, i) => held(`c${i}`, { seq: 1 }));
+  const messages = Object.fromEntries(conversations.map(({ id }) => [id, [said(1)]]));
+  const desk = deskWith({ conversations, messages });
+  for (let i = 0; i < 1000; i++) desk.apply(posted(`c${i % 500}`, said(2 + Math.floor(i / 500))));
+  assert.equal(desk.mine.value.length, 500);
+  assert.equal(desk.unread.value, 500);
+});
