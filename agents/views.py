@@ -33,7 +33,6 @@ class NotAnAgent(Forbidden):
     detail = "Only agents may do this."
 
 
-
 @never_cache
 @ensure_csrf_cookie
 @login_required
@@ -92,7 +91,7 @@ async def upload(request: HttpRequest) -> HttpResponse:
 
 
 def agent_of(request: HttpRequest) -> Agent | None:
-    return Agent.objects.filter(user_id=request.user.pk).first()
+    return Agent.objects.filter(user__pk=request.user.pk).first()
 
 
 def calling(request: HttpRequest) -> Agent:

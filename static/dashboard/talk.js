@@ -36,7 +36,7 @@ export class Talk {
         (message) => message.seq > read && message.author.kind === "customer" && message.kind === "text",
       ).length;
     });
-    this.last = computed(() => this.messages.value.findLast((message) => message.kind !== "system"));
+    this.last = computed(() => lastOf(this.messages.value, ({ kind }) => kind !== "system"));
     /** When the customer began to wait for an answer, or null when it is the customer's turn. */
     this.owedSince = computed(() => firstUnanswered(this.messages.value)?.at ?? null);
     this.#known = place(conversation);
@@ -120,6 +120,12 @@ export class Talk {
     const last = this.#timeline.last;
     return last ? { after: place(last) } : {};
   }
+}
+
+/** `findLast`, which the oldest browsers we serve lack. @param {Message[]} messages @param {(message: Message) => boolean} fits */
+export function lastOf(messages, fits) {
+  for (let i = messages.length - 1; i >= 0; i--) if (fits(messages[i])) return messages[i];
+  return undefined;
 }
 
 /** @param {Message[]} messages */

@@ -77,7 +77,7 @@ function Fields({ fields }) {
 
 /** @param {{talk: Talk}} props */
 function Facts({ talk }) {
-  const { queue, created_at: created, started_at: started, ended_at: ended, outcome, rating, tags } = talk.facts.value;
+  const { queue, created_at: created, started_at: started, ended_at: ended, outcome, rating, tags = [] } = talk.facts.value;
   const waited = started && (Date.parse(started) - Date.parse(created)) / 1000;
   return html`<section>
     <h3>${_("Conversation")}</h3>
@@ -87,7 +87,7 @@ function Facts({ talk }) {
       ${waited !== undefined && html`<${Fact} name=${_("Waited")}>${Number(waited) < 60 ? _("less than a minute") : span(Number(waited))}<//>`}
       ${ended && html`<${Fact} name=${_("Ended")}><time datetime=${ended} title=${full(ended)}>${clock(ended)}</time>${outcome && ` · ${outcomeName(outcome)}`}<//>`}
       ${rating && html`<${Fact} name=${_("Rating")}><${Stars} rating=${rating} /><//>`}
-      ${tags?.length > 0 && html`<${Fact} name=${_("Tags")}>${tags.join(", ")}<//>`}
+      ${tags.length > 0 && html`<${Fact} name=${_("Tags")}>${tags.join(", ")}<//>`}
     </dl>
   </section>`;
 }

@@ -5,7 +5,7 @@ import { _ } from "../../chat/words.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../ui.js";
 import { useHere } from "../here.js";
 import { items, nameOf, told } from "../story.js";
-import { place } from "../talk.js";
+import { lastOf, place } from "../talk.js";
 import { Files } from "./files.js";
 import { Avatar, Icon } from "./small.js";
 
@@ -206,7 +206,7 @@ function Typing({ talk }) {
 }
 
 /** @param {Message[]} messages */
-const lastOwn = (messages) => messages.findLast(({ kind, author }) => kind === "text" && author.kind !== "customer");
+const lastOwn = (messages) => lastOf(messages, ({ kind, author }) => kind === "text" && author.kind !== "customer");
 
 /** @param {Message} message @param {Talk} talk */
 const mark = ({ seq }, talk) => (talk.facts.value.read.customer >= seq ? _("Read") : _("Sent"));
