@@ -40,6 +40,7 @@ class Desk:
         self._told: dict[UUID, int] = {}
         self._once: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count()
+        self._closed = False
         self._first_renewal = self._loop.create_task(self._renew())
         self._background = [
             self._loop.create_task(_every(seconds, act), name=f"desk-{act.__name__}")
@@ -79,7 +80,8 @@ class Desk:
         """Do something soon that the database's clock would do anyway, only later."""
 
         def begin() -> None:
-            self._begin(f"later-{next(self._numbers)}", act)
+            if not self._closed:
+                self._begin(f"later-{next(self._numbers)}", act)
 
         self._loop.call_later(seconds, begin)
 
@@ -171,6 +173,7 @@ class Desk:
 
     async def close(self) -> None:
         """Stop everything and say that nobody is connected through here any more."""
+        self._closed = True
         pairing.nudged.remove(self._nudged)
         tasks = [*self._background, *self._once.values(), self._first_renewal]
         for task in tasks:
