@@ -312,7 +312,8 @@ def _aac(data: bytes) -> Look | None:
 
 
 def _seconds(value: float) -> float | None:
-    return round(value, 3) if 0 < value < 1_000_000 else None
+    value = round(value, 3)
+    return value if 0 < value < 1_000_000 else None
 
 
 # --- documents -----------------------------------------------------------------
