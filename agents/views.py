@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from helpdesk import limits, protocol, uploads
 from helpdesk.database import reading
 from helpdesk.errors import Forbidden, Refused
+from helpdesk.models import Queue
 from helpdesk.refusals import as_response
 from helpdesk.words import words
 
@@ -60,14 +61,16 @@ def canned(request: HttpRequest) -> HttpResponse:
         CannedReply.objects.filter(Q(queues=None) | Q(queues__agents=agent))
         .order_by("shortcut", "pk")
         .distinct()
-        .prefetch_related("queues")
+        .prefetch_related(
+            Prefetch("queues", Queue.objects.filter(agents=agent), to_attr="own_queues")
+        )
     )
     return JsonResponse({"replies": [as_json(reply) for reply in replies]})
 
 
-def as_json(reply: CannedReply) -> dict[str, Any]:
-    """`queues`: those that offer it; none named means all."""
-    queues = [str(queue.pk) for queue in reply.queues.all()]
+def as_json(reply: Any) -> dict[str, Any]:
+    """`queues`: those of the agent's that offer it; none means all."""
+    queues = [str(queue.pk) for queue in reply.own_queues]
     return {"shortcut": reply.shortcut, "text": reply.text, "queues": queues}
 
 
