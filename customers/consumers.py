@@ -7,6 +7,7 @@ from uuid import UUID
 
 from helpdesk import clock, protocol
 from helpdesk.consumers import (
+    FORBIDDEN,
     NOT_SIGNED_IN,
     SOCKETS_PER_PERSON,
     UNKNOWN_SITE,
@@ -15,6 +16,7 @@ from helpdesk.consumers import (
 )
 from helpdesk.database import in_transaction, reading
 from helpdesk.desk import FLICKER_SECONDS
+from helpdesk.errors import Blocked
 from helpdesk.newest import mark_of
 from helpdesk.origins import may_enter, own_origin_of_scope
 
@@ -51,6 +53,8 @@ class CustomerConsumer(DeskConsumer):
             visitor = await voice.recognise(self.site, frame, frame.token)
         except TokenInvalid:
             raise Close(NOT_SIGNED_IN) from None
+        except Blocked:
+            raise Close(FORBIDDEN) from None
         self.count(("customer", str(visitor.customer_id)), SOCKETS_PER_PERSON)
         self.voice = SocketVoice(self, visitor, frame)
         if visitor.adopted:

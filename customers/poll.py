@@ -230,7 +230,7 @@ class Poller:
             return []
 
     async def _news(self) -> list[bytes]:
-        messages, conversation, position = await reading(self._read)
+        messages, conversation, turn = await reading(self._read)
         if conversation is None:
             return []
         frames = [
@@ -242,7 +242,7 @@ class Poller:
             self.after = messages[-1].seq
         if conversation.version > self.version:
             self.version = conversation.version
-            shown = snapshots.for_customer(conversation, position)
+            shown = snapshots.for_customer(conversation, turn)
             frames.append(protocol.encode(protocol.Changed(shown)))
         return frames
 
@@ -258,10 +258,10 @@ class Poller:
 
     def _read(
         self,
-    ) -> tuple[list[protocol.Message], Conversation | None, int | None]:
+    ) -> tuple[list[protocol.Message], Conversation | None, snapshots.Turn]:
         conversation = conversations.customers_newest(self.voice.person)
         if conversation is None:
-            return [], None, None
+            return [], None, snapshots.NO_TURN
         if not self._holds(conversation):
             self.after = self.version = 0
         self.holds = str(conversation.pk)
@@ -271,7 +271,7 @@ class Poller:
             audience=self.voice.audience,
             after=self.after,
         )
-        return messages, conversation, snapshots.position(conversation)
+        return messages, conversation, snapshots.turn(conversation)
 
 
 class PollVoice(voice.CustomerVoice):

@@ -19,7 +19,7 @@ from helpdesk import (
 )
 from helpdesk.consumers import NOT_SIGNED_IN
 from helpdesk.database import db_now, in_transaction, reading
-from helpdesk.errors import Ended, Forbidden, NotStarted, RateLimited
+from helpdesk.errors import Blocked, Ended, Forbidden, NotStarted, RateLimited
 from helpdesk.models import Conversation
 from helpdesk.newest import mark_of
 from helpdesk.voices import Verb, Voice
@@ -88,7 +88,11 @@ class CustomerVoice(Voice):
                 user_agent=self.user_agent,
             )
             # Of two starts at once the second waits here and then finds the first.
-            Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+            customer = Customer.objects.select_for_update(no_key=True).get(
+                pk=customer.pk
+            )
+            if is_blocked(customer):
+                raise Blocked
             self.visitor = dataclasses.replace(
                 self.visitor, customer_id=customer.pk, customer=customer
             )
@@ -269,22 +273,28 @@ def page_of(hello: protocol.CustomerHello) -> dict[str, str]:
 # --- welcome
 
 
+def is_blocked(customer: Customer) -> bool:
+    return customer.blocked_until is not None and customer.blocked_until > db_now()
+
+
 async def recognise(
     site: Site, hello: protocol.CustomerHello, token: str | None
 ) -> identity.Visitor:
-    """Who says hello. Raises TokenInvalid, IdentityInvalid."""
+    """Who says hello. Raises TokenInvalid, IdentityInvalid, Blocked."""
     known = identity.read_token(site, token) if token is not None else None
-    if hello.identity is None:
-        if known is None:
-            return identity.Visitor(identity.new_customer_id())
-        return await reading(identity.resolve, site, known, None)
-    proof = hello.identity
+    if known is None and hello.identity is None:
+        return identity.Visitor(identity.new_customer_id())
 
     def resolve() -> identity.Visitor:
-        proven = identity.prove(site, proof, db_now())
-        return identity.resolve(site, known, proven)
+        proof = hello.identity
+        proven = identity.prove(site, proof, db_now()) if proof else None
+        visitor = identity.resolve(site, known, proven)
+        if visitor.customer and is_blocked(visitor.customer):
+            raise Blocked
+        return visitor
 
-    return await in_transaction(resolve)
+    # Without a proof nothing is written.
+    return await (in_transaction(resolve) if hello.identity else reading(resolve))
 
 
 def welcome(
@@ -297,9 +307,9 @@ def welcome(
     messages, more, reset = _resume(conversation, visitor, hello)
     shown = None
     if conversation:
-        position = snapshots.position(conversation)
-        shown = snapshots.for_customer(conversation, position)
-    queues = list(site.queues.all())
+        shown = snapshots.for_customer(conversation, snapshots.turn(conversation))
+    queues = list(site.queues.prefetch_related("opening_slots", "holidays"))
+    now = db_now()
     return protocol.CustomerWelcome(
         protocol=protocol.VERSION,
         token=identity.token_for(site, visitor),
@@ -310,7 +320,10 @@ def welcome(
             verified=visitor.verified,
         ),
         site=look(site, hello.locale),
-        queues=[protocol.Queue(str(q.pk), q.name, q.is_open) for q in queues],
+        queues=[
+            protocol.Queue(str(q.pk), q.name, snapshots.queue_open(q, now))
+            for q in queues
+        ],
         availability=snapshots.availability(queues),
         conversation=shown,
         messages=messages,

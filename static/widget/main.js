@@ -4,7 +4,7 @@ import { paint, readable } from "../chat/colour.js";
 import { App } from "./app.js";
 import { Chat } from "./chat.js";
 import { Host } from "./host.js";
-import { effect, html, render } from "./ui.js";
+import { computed, effect, html, render } from "./ui.js";
 
 const pane = /** @type {HTMLElement} */ (document.getElementById("chat"));
 const { site, place, origins, locale } = /** @type {Record<string, string>} */ (pane.dataset);
@@ -31,9 +31,15 @@ function told(message) {
 /** @param {boolean} open */
 function show(open) {
   chat.shown.value = open;
-  if (!open) return;
   chat.seen();
-  /** @type {HTMLElement|null} */ (pane.querySelector("[name=name], .writing textarea, .menu, header button"))?.focus();
+}
+
+/** Whoever opens the chat, or comes to its next screen, may write at once. */
+const screen = computed(() => chat.shown.value && chat.welcome.value && (chat.started.value ? "talk" : "start"));
+
+function focus() {
+  if (!document.hasFocus()) return; // never away from the host's page
+  /** @type {HTMLElement|null} */ (pane.querySelector("[name=name], .writing textarea, .ending button"))?.focus();
 }
 
 const onClose = host.framed ? () => host.tell({ on: "close" }) : undefined;
@@ -49,6 +55,9 @@ effect(() => {
   if (chat.welcome.value) host.tell({ on: "marked", marked: !!open });
 });
 effect(look);
+effect(() => {
+  if (screen.value) queueMicrotask(focus); // when it has been drawn
+});
 dark.addEventListener("change", look);
 
 function look() {
