@@ -102,10 +102,14 @@ TEMPLATES = [
 
 # --- database --------------------------------------------------------------------
 
-DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA}/helpdesk.sqlite3")
-}
-_database = DATABASES["default"]
+if DATABASE_URL := env.str("DATABASE_URL", default=""):
+    _database = env.db_url_config(DATABASE_URL)
+else:
+    _database = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(DATA / "helpdesk.sqlite3"),
+    }
+DATABASES = {"default": _database}
 _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: a transaction that reads and then writes fails at once under load
@@ -219,7 +223,10 @@ STORAGES = {
 # --- e-mail ----------------------------------------------------------------------
 
 vars().update(
-    env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "dummymail://")
+    env.email_url_config(
+        env.str("EMAIL_URL", default="")
+        or ("consolemail://" if DEBUG else "dummymail://")
+    )
 )
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str(
     "EMAIL_FROM", default=f"helpdesk@{_public.hostname or 'localhost'}"
