@@ -270,7 +270,8 @@ class DeskConsumer:
             self.say(frame)
 
     def _no_hello(self) -> None:
-        if not self.said_hello:
+        # While it is being greeted, `_held` is there: slow are we, not the client.
+        if not self.said_hello and self._held is None:
             self.dismiss(SILENT)
 
     # --- sending
