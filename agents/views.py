@@ -94,7 +94,9 @@ async def upload(request: HttpRequest) -> HttpResponse:
 
 
 def agent_of(request: HttpRequest) -> Agent | None:
-    return Agent.objects.filter(user__pk=request.user.pk).first()
+    if not request.user.is_authenticated:
+        return None
+    return Agent.objects.filter(user=request.user).first()
 
 
 def calling(request: HttpRequest) -> Agent:
