@@ -136,7 +136,8 @@ def prove(site: Site, identity: Identity, now: dt.datetime) -> Proven:
         identity.signature, signature(site.secret, *signed, identity.at)
     ):
         raise IdentityInvalid("The identity's signature does not fit.")
-    if not -EARLY_SECONDS <= now.timestamp() - identity.at <= LATE_SECONDS:
+    at = identity.at
+    if not at - EARLY_SECONDS <= now.timestamp() <= at + LATE_SECONDS:
         raise IdentityInvalid("The identity was signed too long ago, or in the future.")
     return Proven(
         identity.id, (identity.name or "")[:NAME_CHARS], _address(identity.email)

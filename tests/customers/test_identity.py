@@ -222,7 +222,9 @@ def test_it_is_not_at_other_times(seconds: int) -> None:
         prove(SHOP, SIGNED, NOW + dt.timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("at", [-(2**60), 0, 2**60])
+@pytest.mark.parametrize(
+    "at", [-(10**400), -(2**60), 0, 2**60, 10**400], ids=["--", "-", "0", "+", "++"]
+)
 def test_no_time_is_too_strange(at: int) -> None:
     with pytest.raises(IdentityInvalid):
         prove(SHOP, signed(at=at), NOW)
