@@ -1,0 +1,268 @@
+"""Signing in and the back office, as a browser shows them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from django.core.files.base import ContentFile
+from PIL import Image
+from playwright.async_api import Browser, BrowserContext, Page
+
+from helpdesk.models import Conversation, Queue
+from tests.back_office import (
+    NOON,
+    PASSWORD,
+    attach,
+    conversation,
+    hold,
+    open_office,
+    say,
+    staff,
+    superuser,
+)
+from tests.live import LiveServer
+from tests.shop import stored
+
+CANARY = "<img src=x onerror=document.title='canary'>"
+BOTH = pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+
+
+@dataclass
+class Desk:
+    """A page of the back office and what went wrong on it."""
+
+    page: Page
+    url: str
+    story: str
+    queue: str
+    site: str
+    complaints: list[str] = field(default_factory=list)
+
+    async def open(self, address: str) -> None:
+        await self.page.goto(f"{self.url}{address}")
+
+    async def sign_in(self, login: str, password: str = PASSWORD) -> None:
+        await self.open("/accounts/login/")
+        await self.page.fill("[name=login]", login)
+        await self.page.fill("[name=password]", password)
+        await self.page.press("[name=password]", "Enter")
+        await self.page.wait_for_load_state()
+
+
+def furnish() -> tuple[Conversation, Queue]:
+    office = open_office()
+    staff("mona", "Manager", office.acme)
+    superuser()
+    talk = conversation(
+        office.sales, name=CANARY, agent=office.ada, rating=4, rating_comment=CANARY
+    )
+    talk.customer.page = {"url": "javascript:alert(1)", "title": CANARY}
+    talk.customer.fields = {CANARY: CANARY}
+    talk.customer.user_agent = CANARY
+    talk.customer.save()
+    say(talk, CANARY)
+    hold(talk, office.ada, why="Ada: 1 of 4, idle 3 min; next would be Ben.")
+    say(talk, "Let me look.", office.ada)
+    say(talk, "VIP", office.ada, kind="note")
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 40), "teal").save(picture, "PNG")
+    photo = attach(say(talk, "Look"), "label.png")
+    photo.file.save("label", ContentFile(picture.getvalue()))
+    return talk, office.sales
+
+
+@pytest.fixture
+def language() -> str:
+    return "en-US"
+
+
+@pytest.fixture
+async def desk(
+    server: LiveServer, browser: Browser, language: str
+) -> AsyncIterator[Desk]:
+    talk, queue = await stored(furnish)
+    context = await browser.new_context(locale=language)
+    page = await context.new_page()
+    opened = Desk(
+        page,
+        server.url,
+        f"/admin/helpdesk/transcript/{talk.pk}/change/",
+        f"/admin/helpdesk/queue/{queue.pk}/change/",
+        f"/admin/customers/site/{queue.site_id}/change/",
+    )
+    watch(context, opened)
+    yield opened
+    await context.close()
+
+
+def watch(context: BrowserContext, desk: Desk) -> None:
+    """A page that breaks the content security policy says so on the console."""
+    context.on("weberror", lambda error: desk.complaints.append(str(error.error)))
+    context.on(
+        "console",
+        lambda message: (
+            desk.complaints.append(
+                f"{message.page and message.page.url}: {message.text}"
+            )
+            if message.type in ("error", "warning")
+            else None
+        ),
+    )
+
+
+async def faults(page: Page) -> list[str]:
+    """What somebody with other eyes, ears or hands would stumble over."""
+    found = await Axe().run(page)
+    return [
+        f"{page.url} {each['id']}: {[node['html'] for node in each['nodes'][:3]]}"
+        for each in found.response["violations"]
+    ]
+
+
+@BOTH
+async def test_signing_in_is_accessible(desk: Desk) -> None:
+    wrong = []
+    for address in (
+        "/accounts/login/",
+        "/accounts/password/reset/",
+        "/accounts/password/reset/done/",
+        "/accounts/signup/",
+    ):
+        await desk.open(address)
+        wrong += await faults(desk.page)
+    await desk.sign_in("ada", "wrong")
+    wrong += await faults(desk.page)
+    assert wrong == []
+    assert desk.complaints == []
+
+
+@BOTH
+async def test_so_is_looking_after_an_account(desk: Desk) -> None:
+    await desk.sign_in("mona")
+    wrong = []
+    for address in (
+        "/accounts/logout/",
+        "/accounts/password/change/",
+        "/accounts/2fa/",
+    ):
+        await desk.open(address)
+        wrong += await faults(desk.page)
+    await desk.open("/accounts/2fa/totp/activate/")
+    if await desk.page.locator("[name=password]").count():
+        await desk.page.fill("[name=password]", PASSWORD)
+        await desk.page.press("[name=password]", "Enter")
+        await desk.page.wait_for_selector("img.qr")
+    wrong += await faults(desk.page)
+    assert wrong == []
+    assert desk.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme", "words"),
+    [("en-US", "light", "Print"), ("zh-CN", "dark", "打印")],
+)
+async def test_so_is_the_story(desk: Desk, scheme: str, words: str) -> None:
+    await desk.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await desk.sign_in("mona")
+    await desk.open(desk.story)
+    assert await desk.page.locator("[data-print]").inner_text() == words
+    assert await faults(desk.page) == []
+
+
+async def test_a_customers_script_never_runs(desk: Desk) -> None:
+    await desk.sign_in("mona")
+    for address in (
+        desk.story,
+        "/admin/helpdesk/transcript/",
+        "/admin/customers/customer/",
+    ):
+        await desk.open(address)
+        assert await desk.page.title() != "canary"
+        assert await desk.page.locator("img[src=x]").count() == 0
+    assert desk.complaints == []
+
+
+async def test_the_policy_holds_on_every_page_of_the_back_office(desk: Desk) -> None:
+    await desk.sign_in("root")
+    for address in (
+        "/admin/helpdesk/queue/",
+        desk.queue,
+        "/admin/helpdesk/transcript/",
+        desk.story,
+        "/admin/agents/agent/add/",
+        "/admin/agents/cannedreply/add/",
+        desk.site,
+        "/admin/customers/customer/",
+    ):
+        await desk.open(address)
+    assert desk.complaints == []
+
+
+async def test_the_picture_of_a_message_is_shown(desk: Desk) -> None:
+    await desk.sign_in("mona")
+    await desk.open(desk.story)
+    picture = desk.page.locator(".bubble img")
+    await picture.scroll_into_view_if_needed()
+    assert (
+        await picture.evaluate(
+            "async image => { await image.decode(); return image.naturalWidth }"
+        )
+        == 64
+    )
+
+
+async def test_a_printed_story_leaves_the_admin_behind(desk: Desk) -> None:
+    await desk.sign_in("mona")
+    await desk.open(desk.story)
+    await desk.page.emulate_media(media="print")
+    assert await desk.page.locator(".bubble").first.is_visible()
+    for part in ("#header", "#nav-sidebar", ".story-tools", ".breadcrumbs"):
+        assert not await desk.page.locator(part).is_visible(), part
+
+
+async def test_the_snippet_is_copied_by_a_click(desk: Desk) -> None:
+    await desk.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await desk.sign_in("mona")
+    await desk.open(desk.site)
+    button = desk.page.locator("[data-copy]")
+    before = await button.inner_text()
+    await button.click()
+    await desk.page.wait_for_function(
+        "text => document.querySelector('[data-copy]').textContent.trim() !== text",
+        arg=before,
+    )
+    copied = await desk.page.evaluate("navigator.clipboard.readText()")
+    assert re.fullmatch(
+        rf'<script src="{desk.url}/widget.js" data-site="acme" async></script>', copied
+    )
+
+
+async def test_the_numbers_of_a_queue_follow(desk: Desk) -> None:
+    await desk.page.clock.install()
+    await desk.sign_in("mona")
+    await desk.open("/admin/helpdesk/queue/")
+    number = desk.page.locator("[data-number=waiting]")
+    assert await number.inner_text() == "0"
+    await stored(somebody_waits)
+    async with desk.page.expect_response("**/numbers/"):
+        await desk.page.clock.fast_forward(6000)
+    await desk.page.wait_for_function(
+        "document.querySelector('[data-number=waiting]').textContent === '1'"
+    )
+
+
+def somebody_waits() -> None:
+    queue = Queue.objects.get(name="Sales")
+    conversation(
+        queue,
+        state="waiting",
+        outcome="",
+        started_at=None,
+        ended_at=None,
+        waiting_since=NOON,
+    )
