@@ -18,9 +18,11 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from helpdesk.origins import own_origin_of
+from helpdesk.packing import minified
 from helpdesk.words import best, words
 
 from .doors import SiteUnknown, door, site_of
+from .look import readable
 from .models import Site
 
 LOADER_SECONDS = 600  # a host page learns of a new loader within ten minutes
@@ -49,7 +51,7 @@ def loader_script() -> tuple[bytes, str]:
 
 @functools.lru_cache(maxsize=1)
 def _loader_script(path: Path, _changed: int) -> tuple[bytes, str]:
-    script = path.read_bytes()
+    script = minified(path.read_text()).encode()
     return script, f'"{hashlib.sha256(script).hexdigest()[:24]}"'
 
 
@@ -70,6 +72,9 @@ async def chat(request: HttpRequest, key: str) -> HttpResponse:
         "place": reverse("chat", args=[key]),
         "origins": " ".join(origins),
         "words": words_of,
+        "day": readable(site.accent, night=False),
+        "night": readable(site.accent, night=True),
+        "sources": settings.DEBUG and "sources" in request.GET,
         "dir": "rtl" if translation.get_language_info(language)["bidi"] else "ltr",
     }
     response = render(request, "customers/chat.html", context)

@@ -3,7 +3,6 @@
 import { Connection } from "../chat/connection.js";
 import { Outbox } from "../chat/outbox.js";
 import { newId, NOT_SIGNED_IN } from "../chat/protocol.js";
-import { chime } from "../chat/sound.js";
 import { Timeline } from "../chat/timeline.js";
 import { TypingHeard, TypingSignal } from "../chat/typing.js";
 import { send as upload } from "../chat/upload.js";
@@ -290,7 +289,7 @@ export class Chat {
     if (this.#timeline.hole) void this.#fill();
     if (!isNew || !this.#isNews(message)) return;
     this.#host.event("message", { author: message.author.name, text: message.text });
-    if (this.sound.value && (!this.shown.value || document.hidden)) chime();
+    if (this.sound.value && (!this.shown.value || document.hidden)) void ring();
   }
 
   /** @param {Frame} frame */
@@ -422,4 +421,10 @@ export class Chat {
     this.#connection.close();
     this.#connection.open();
   }
+}
+
+/** Loaded when there is something to hear. */
+async function ring() {
+  const { chime } = await import("../chat/sound.js");
+  chime();
 }

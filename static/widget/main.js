@@ -1,13 +1,12 @@
 // widget/main.js – where the frame begins
 
-import { paint, readable } from "../chat/colour.js";
 import { App } from "./app.js";
 import { Chat } from "./chat.js";
 import { Host } from "./host.js";
 import { computed, effect, html, render } from "./ui.js";
 
 const pane = /** @type {HTMLElement} */ (document.getElementById("chat"));
-const { site, place, origins, locale } = /** @type {Record<string, string>} */ (pane.dataset);
+const { site, place, origins, locale, day, night } = /** @type {Record<string, string>} */ (pane.dataset);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const socket = `${location.protocol.replace("http", "ws")}//${location.host}/ws/customer/${site}/`;
 
@@ -21,6 +20,7 @@ function told(message) {
     fields = message.fields;
     chat.connect({ page: message.page, identity: message.identity });
     show(message.open);
+    look();
   }
   if (message.do === "show") show(message.open);
   if (message.do === "identify") chat.identify(message.identity);
@@ -54,18 +54,20 @@ effect(() => {
   const open = chat.conversation.value && chat.conversation.value.state !== "ended";
   if (chat.welcome.value) host.tell({ on: "marked", marked: !!open });
 });
-effect(look);
+look();
 effect(() => {
   if (screen.value) queueMicrotask(focus); // when it has been drawn
 });
 dark.addEventListener("change", look);
 
+/** The site's accent, which the page brings in a readable form for day and night. */
 function look() {
-  const accent = chat.welcome.value?.site.accent;
-  if (!accent) return;
-  paint(document.documentElement, accent, dark.matches);
-  const { "--accent": ground, "--on-accent": onAccent } = readable(accent, dark.matches);
-  host.tell({ on: "look", accent: ground, onAccent });
+  const [accent, onAccent, text] = (dark.matches ? night : day).split(" ");
+  const { style } = document.documentElement;
+  style.setProperty("--accent", accent);
+  style.setProperty("--on-accent", onAccent);
+  style.setProperty("--accent-text", text);
+  host.tell({ on: "look", accent, onAccent });
 }
 
 if (!host.framed) {

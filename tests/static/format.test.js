@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contrast, readable } from "../../static/chat/colour.js";
 import { ago, bytes, day, hue, initials, parts, span } from "../../static/chat/format.js";
 import { newId } from "../../static/chat/protocol.js";
 import { _, n_, setWords } from "../../static/chat/words.js";
@@ -82,15 +81,4 @@ test("a catalogue gives the reader's words and its own plurals", () => {
 
 test("a value is put in as it is: no pattern of it means anything", () => {
   assert.equal(_("Hello %(name)s", { name: "$& %(n)s" }), "Hello $& %(n)s");
-});
-
-test("whatever accent a site chooses can be read, light and dark", () => {
-  for (let i = 0; i < 4096; i += 7) {
-    const accent = `#${[i >> 8, (i >> 4) & 15, i & 15].map((n) => (n * 17).toString(16).padStart(2, "0")).join("")}`;
-    for (const dark of [false, true]) {
-      const colours = readable(accent, dark);
-      assert.ok(contrast(colours["--accent"], colours["--on-accent"]) >= 4.5, accent);
-      assert.ok(contrast(colours["--accent-text"], dark ? "#1e2422" : "#f5f6f5") >= 4.5, accent);
-    }
-  }
 });
