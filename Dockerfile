@@ -9,11 +9,11 @@ RUN /venv/bin/python -m pip install --quiet -r /src/requirements.txt
 COPY . /srv/helpdesk
 WORKDIR /srv/helpdesk
 # Only names and contents of files matter here; no secret gets into the image.
-RUN DEBUG=off STATIC_ROOT=/srv/static /venv/bin/python manage.py collectstatic --noinput \
+RUN DEBUG=off DATA=/tmp/data STATIC_ROOT=/srv/static /venv/bin/python manage.py collectstatic --noinput \
     && /venv/bin/python -m compileall -q /srv/helpdesk
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --create-home helpdesk \
+RUN useradd --uid 10001 --create-home helpdesk \
     && install -d -o helpdesk -g helpdesk /data
 COPY --from=build /venv /venv
 COPY --from=build /srv/static /srv/static

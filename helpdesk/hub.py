@@ -195,6 +195,8 @@ async def look() -> None:
     """Raises when the channel layer does not take a message. To a group that nobody
     joins: with several hosts, each look is another one's turn."""
     layer = get_channel_layer()
+    if layer is None:
+        raise LookupError("CHANNEL_LAYERS has no default")
     await layer.group_send(f"look-{uuid.uuid4().hex[:3]}", {"type": "look"})
 
 

@@ -16,10 +16,11 @@ APPS = ("helpdesk", "agents", "customers")
 # From the ground up. A module imports from its own level and from those above it in
 # this list; a new module has to say where it belongs.
 LEVELS = {
-    "ground": "errors filetypes log models origins protocol refusals secrets words",
+    "ground": "errors filetypes log models origins packing protocol refusals secrets words",
+    "rules": "hours pace",  # pure: values in, a value out
     "machinery": "database hub limits newest pictures presence writer",
     "what is shown": "uploads snapshots",
-    "verbs": "conversations pairing",
+    "verbs": "conversations pairing supervising",
     "outside": "admin clock consumers desk health templatetags transcripts voices",
     "wiring": "__init__ __main__ apps asgi checks door embedded first_start management "
     "serving settings static urls",
@@ -111,7 +112,7 @@ def test_every_part_of_the_desk_has_its_level() -> None:
 
 def test_imports_point_down() -> None:
     for module in of_app("helpdesk"):
-        level = LEVEL_OF[part(module)]
+        level = LEVEL_OF.get(part(module), WIRING)
         for name in imports(module):
             if name.startswith("helpdesk.") and part(name) in LEVEL_OF:
                 assert LEVEL_OF[part(name)] <= level, f"{module} imports {name}"
