@@ -7,19 +7,17 @@ import asyncio
 from django.http import HttpRequest, HttpResponse
 
 from helpdesk import limits, protocol, uploads
-from helpdesk.database import reading
 
 from .doors import bearer, door
-from .identity import read_token, resolve
 from .models import Site
+from .voice import recognise
 
 
 @door("POST")
 async def upload(request: HttpRequest, site: Site) -> HttpResponse:
     """201 with the Attachment. A token is enough: the customer may add a file before
     their first conversation, when there is no row of theirs yet."""
-    token = read_token(site, bearer(request))
-    visitor = await reading(resolve, site, token, None)
+    visitor = await recognise(site, protocol.CustomerHello(), bearer(request))
     # Tokens are to be had for nothing, so the address counts too.
     limits.uploads.take(visitor.customer_id)
     limits.address_uploads.take(request.META.get("REMOTE_ADDR"))

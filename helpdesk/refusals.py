@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from django.http import JsonResponse
 
-from .errors import BadFrame, Forbidden, Overloaded, RateLimited, Refused
+from .errors import BadFrame, Blocked, Forbidden, Overloaded, RateLimited, Refused
 
 STATUS: dict[type[Refused], int] = {
     BadFrame: 400,
     Forbidden: 403,
+    Blocked: 403,
     RateLimited: 429,
     Overloaded: 503,
 }

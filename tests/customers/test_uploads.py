@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import http.client
 import json
 import socket
@@ -15,6 +16,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import AsyncClient
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from customers.identity import Proven, make_token
@@ -161,6 +163,15 @@ async def test_a_token_in_the_address_is_none(shop: Site) -> None:
 
 async def test_another_sites_token_is_none(shop: Site, bank: Site) -> None:
     assert (await send(token(bank))).status_code == 401
+
+
+async def test_who_is_blocked_may_not(shop: Site, disk: Disk) -> None:
+    tomorrow = timezone.now() + dt.timedelta(days=1)
+    await reading(Customer.objects.create, pk=CORA, site=shop, blocked_until=tomorrow)
+    response = await send(token(shop))
+    assert response.status_code == 403
+    assert says(response)["code"] == "blocked"
+    assert not disk()
 
 
 @pytest.mark.parametrize(

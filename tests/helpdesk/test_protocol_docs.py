@@ -26,6 +26,17 @@ OBJECTS = {
 }
 
 
+def test_every_frame_is_said_by_somebody() -> None:
+    bases = (protocol.Command, protocol.Frame)
+    frames_of = {
+        struct
+        for struct in vars(protocol).values()
+        if isinstance(struct, type) and issubclass(struct, bases)
+    }
+    said = {getattr(struct, "__origin__", struct) for struct in SPOKEN}
+    assert said == frames_of - set(bases)
+
+
 @pytest.mark.parametrize("example", examples(), ids=str)
 def test_each_example_is_what_it_says(example: Example) -> None:
     read = msgspec.json.decode(example.text, type=example.struct)
