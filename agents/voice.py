@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from helpdesk import (
@@ -14,11 +15,12 @@ from helpdesk import (
     pairing,
     protocol,
     snapshots,
+    supervising,
     uploads,
     writer,
 )
 from helpdesk.database import db_now, in_transaction, reading
-from helpdesk.errors import ConversationUnknown, Forbidden, RateLimited
+from helpdesk.errors import ConversationUnknown, RateLimited
 from helpdesk.models import Conversation
 from helpdesk.newest import mark_of
 from helpdesk.voices import Verb, Voice
@@ -28,10 +30,22 @@ from .models import Agent
 HEARTBEAT_SECONDS = 20
 
 
+class Socket(hub.Listener, Protocol):
+    """Where an agent's voice comes from: it can hear more than its own."""
+
+    def join(self, *audiences: str) -> None: ...
+
+    def unjoin(self, *audiences: str) -> None: ...
+
+
 class AgentVoice(Voice):
-    def __init__(self, agent: Agent, listener: hub.Listener) -> None:
+    listener: Socket
+
+    def __init__(self, agent: Agent, listener: Socket) -> None:
         super().__init__(agent.pk, listener)
         self.agent = agent
+        self.joined: set[UUID] = set()  # a supervisor's, as long as the socket
+        self.watched: set[str] = set()
         self.author = protocol.Author("agent", str(agent.pk), agent.name)
         self.desk = desk.current()
 
@@ -39,10 +53,12 @@ class AgentVoice(Voice):
 
     async def post(self, frame: protocol.AgentPost) -> bytes:
         bucket = limits.agent_posts.take(self.person)
+        conversation = conversation_id(frame.conversation)
         post = writer.Post(
             sender=self.person,
             author="agent",
-            conversation=conversation_id(frame.conversation),
+            conversation=conversation,
+            joined=conversation in self.joined,
             client_id=frame.id,
             text=frame.text,
             note=bool(frame.note),
@@ -63,22 +79,74 @@ class AgentVoice(Voice):
         return await self._once(frame, pairing.set_status)
 
     async def _once(
-        self, frame: Any, verb: Callable[[Agent, Any], protocol.Frame]
+        self,
+        frame: Any,
+        verb: Callable[[Agent, Any], protocol.Frame],
+        also: str | None = None,
     ) -> bytes:
-        """Each of these may add a slot, so the agent's queues drain afterwards."""
+        """Each of these may add a slot, or somebody to a line, so the agent's queues
+        drain afterwards, and `also` another one."""
 
         def run() -> bytes:
             ack = conversations.once(
                 self.person, frame.id, lambda: verb(self.agent, frame)
             )
-            pairing.nudge(pairing.queues_of(self.person))
+            more = [int(also)] if also and also.isdecimal() else []
+            pairing.nudge([*pairing.queues_of(self.person), *more])
             return ack
 
         return await in_transaction(run)
 
-    async def not_yet(self, frame: protocol.Command) -> None:
-        """Commands of the contract that this version does not carry out."""
-        raise Forbidden("This desk does not do that yet.")
+    async def accept(self, frame: protocol.OfferAccept) -> bytes:
+        return await self._once(frame, pairing.accept)
+
+    async def decline(self, frame: protocol.OfferDecline) -> bytes:
+        return await self._once(frame, pairing.decline)
+
+    async def transfer(self, frame: protocol.Transfer) -> bytes:
+        return await self._once(frame, pairing.transfer, also=frame.to.queue)
+
+    async def tag(self, frame: protocol.Tag) -> bytes:
+        return await self._once(frame, conversations.tag)
+
+    async def block(self, frame: protocol.Block) -> bytes:
+        return await self._once(frame, supervising.block)
+
+    # --- a supervisor's
+
+    async def watch(self, frame: protocol.Watch) -> bytes:
+        """See everything from now on, unseen, as long as the socket lives."""
+        return await self._look_on(frame, supervising.watch)
+
+    async def join(self, frame: protocol.Join) -> bytes:
+        """As watch, and speak; the customer reads that a colleague has joined."""
+        ack = await self._look_on(frame, supervising.join)
+        self.joined.add(conversation_id(frame.conversation))
+        return ack
+
+    async def _look_on(
+        self, frame: Any, verb: Callable[[Agent, Any], protocol.Frame]
+    ) -> bytes:
+        if known := await reading(conversations.answered, self.person, frame.id):
+            return known
+        audience = f"staff.{frame.conversation}"
+        # Join first, then read, so that nothing falls between.
+        self.listener.join(audience)
+        try:
+            ack = await in_transaction(verb, self.agent, frame)
+        except Exception:
+            if frame.conversation not in self.watched:
+                self.listener.unjoin(audience)
+            raise
+        self.watched.add(frame.conversation)
+        return protocol.encode(ack)
+
+    async def unwatch(self, frame: protocol.Unwatch) -> bytes:
+        self.listener.unjoin(f"staff.{frame.conversation}")
+        self.watched.discard(frame.conversation)
+        self.joined.discard(conversation_id(frame.conversation))
+        ack = await reading(supervising.unwatch, self.agent, frame)
+        return protocol.encode(ack)
 
     # --- asides
 
@@ -92,8 +160,12 @@ class AgentVoice(Voice):
             conversations.read(conversation, "agent", frame.seq)
 
     async def typing(self, frame: protocol.AgentTyping) -> None:
+        if not self._aside():
+            return
         mark = self.desk.newest.of(frame.conversation)
-        if mark is None or not self._holds(frame.conversation) or not self._aside():
+        if mark is None or not self._speaks_in(frame.conversation):
+            if frame.on:  # perhaps in an offer that rings: its clock waits
+                await in_transaction(pairing.typed, self.person, frame.conversation)
             return
         event = protocol.Typing(mark.conversation, self.author, frame.on)
         audiences = (f"customer.{mark.customer}", f"staff.{mark.conversation}")
@@ -102,6 +174,10 @@ class AgentVoice(Voice):
     def _holds(self, conversation: str) -> bool:
         mark = self.desk.newest.of(conversation)
         return bool(mark and mark.agent == str(self.person) and mark.state == "active")
+
+    def _speaks_in(self, conversation: str) -> bool:
+        joined = any(str(each) == conversation for each in self.joined)
+        return joined or self._holds(conversation)
 
     def _aside(self) -> bool:
         try:
@@ -145,13 +221,14 @@ class AgentVoice(Voice):
         protocol.AgentTyping: typing,
         protocol.AgentHistory: history,
         protocol.Ping: ping,
-        protocol.OfferAccept: not_yet,
-        protocol.OfferDecline: not_yet,
-        protocol.Transfer: not_yet,
-        protocol.Watch: not_yet,
-        protocol.Unwatch: not_yet,
-        protocol.Join: not_yet,
-        protocol.Tag: not_yet,
+        protocol.OfferAccept: accept,
+        protocol.OfferDecline: decline,
+        protocol.Transfer: transfer,
+        protocol.Watch: watch,
+        protocol.Unwatch: unwatch,
+        protocol.Join: join,
+        protocol.Tag: tag,
+        protocol.Block: block,
     }
 
 
@@ -184,7 +261,8 @@ def welcome(
         queues=snapshots.queues_for_staff(queues, now),
         conversations=snapshots.many_for_staff(held),
         waiting=in_line(snapshots.many_for_staff(waiting)),
-        offers=[],
+        offers=_offers(agent, now),
+        supervises=[str(queue) for queue in pairing.supervised_queues(agent)],
         messages={str(each.pk): page for each, (page, _) in pages.items()},
         more={str(each.pk): more for each, (_, more) in pages.items()},
         heartbeat=HEARTBEAT_SECONDS,
@@ -205,6 +283,20 @@ def in_line(
             each.created_at,
         ),
     )
+
+
+def _offers(agent: Agent, now: dt.datetime) -> list[protocol.Offer]:
+    """What rings for the agent, and for how many seconds still."""
+    ringing = list(pairing.ringing_for(agent.pk))
+    shown = snapshots.many_for_staff([offer.conversation for offer in ringing])
+    return [
+        protocol.Offer(
+            conversation,
+            max(0.0, (offer.lapses_at - now).total_seconds()) if offer.lapses_at else 0,
+            offer.why,
+        )
+        for offer, conversation in zip(ringing, shown, strict=True)
+    ]
 
 
 def _page(

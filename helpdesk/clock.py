@@ -11,14 +11,17 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from . import conversations, pairing, presence, uploads
 from .database import db_now
-from .models import Conversation, Queue
+from .models import Assignment, Conversation, Queue
 
 TICK_SECONDS = 5
 CUSTOMER_TOLD_SECONDS = 25  # of an agent's absence; a page reload takes less
+IDLE_SECONDS = 25 * 60  # nobody has said anything: the customer is asked
+EXPIRED_SECONDS = 30 * 60  # and then the conversation ends
+GRACE_SECONDS = 60  # after the desk itself was down
 ACTIVE, WAITING = Conversation.State.ACTIVE, Conversation.State.WAITING
 
 
@@ -32,15 +35,33 @@ def tick() -> list[int]:
     tell_of_lost_agents(now)
     requeue_of_lost_agents(now)
     abandon(now)
+    warn_idle(now)
+    expire_idle(now)
+    lapse_offers()
     uploads.purge_unused(now)
     return pairing.with_waiting()
 
 
+def lapse_offers() -> list[int]:
+    """Returns the queues to drain."""
+    queues: list[int] = []
+    for offer_id in pairing.lapse_due(db_now()):
+        with transaction.atomic():
+            queues += pairing.lapse(offer_id)
+    return queues
+
+
 def forgive(now: dt.datetime) -> None:
-    """The desk itself was down: nobody's absence counts from before now."""
+    """The desk itself was down: nobody's absence or silence counts from before now,
+    and what would be up by now is up only after a while."""
+    soon = now + dt.timedelta(seconds=GRACE_SECONDS)
     _agents().filter(gone_at__isnull=False).update(gone_at=now)
-    gone = Conversation.objects.filter(customer_gone_at__isnull=False)
-    gone.update(customer_gone_at=now)
+    ours = Conversation.objects.filter(state__in=conversations.OPEN)
+    ours.filter(customer_gone_at__isnull=False).update(customer_gone_at=now)
+    silent = soon - dt.timedelta(seconds=EXPIRED_SECONDS)
+    ours.filter(said_at__lt=silent).update(said_at=silent)
+    ringing = Assignment.objects.filter(ended_at=None, kind=Assignment.Kind.OFFER)
+    ringing.filter(lapses_at__lt=soon).update(lapses_at=soon)
 
 
 # --- who is here
@@ -82,6 +103,7 @@ def agent_returned(agent_id: UUID) -> None:
                 conversation, "agent_back", f"{name} is back.", {"name": name}
             )
             conversations.tell(conversation)
+        pairing.return_to(agent_id)
 
 
 def notice_customers(now: dt.datetime) -> None:
@@ -145,7 +167,7 @@ def requeue_of_lost_agents(now: dt.datetime) -> None:
 
 def _requeue_all(agent_id: UUID, held: QuerySet[Conversation]) -> None:
     with transaction.atomic():
-        conversations.lock_agent(agent_id)
+        conversations.lock_agents(agent_id)
         for conversation in _each_locked(held):
             name = conversation.agent.name if conversation.agent else ""
             seconds = conversation.queue.lost_after_seconds
@@ -166,6 +188,38 @@ def abandon(now: dt.datetime) -> None:
         with transaction.atomic():
             for conversation in _each_locked(gone):
                 conversations.end(conversation, outcome="abandoned", by="clock")
+
+
+def warn_idle(now: dt.datetime) -> None:
+    silent = Conversation.objects.filter(
+        state=ACTIVE, said_at__lte=now - dt.timedelta(seconds=IDLE_SECONDS)
+    ).exclude(idle_warned_at__gte=F("said_at"))
+    with transaction.atomic():
+        for conversation in _each_locked(silent):
+            minutes = (EXPIRED_SECONDS - IDLE_SECONDS) // 60
+            conversations.change(conversation, idle_warned_at=now)
+            conversations.say_event(
+                conversation,
+                "idle_warning",
+                f"Are you still there? This ends in {minutes} minutes.",
+                {"minutes": minutes},
+            )
+
+
+def expire_idle(now: dt.datetime) -> None:
+    """Never without a warning some minutes before."""
+    minutes = dt.timedelta(seconds=EXPIRED_SECONDS - IDLE_SECONDS)
+    silent = Conversation.objects.filter(
+        state=ACTIVE,
+        said_at__lte=now - dt.timedelta(seconds=EXPIRED_SECONDS),
+        idle_warned_at__gte=F("said_at"),
+        idle_warned_at__lte=now - minutes,
+    )
+    for agent_id in sorted(set(silent.values_list("agent_id", flat=True))):
+        with transaction.atomic():
+            conversations.lock_agents(agent_id)
+            for conversation in _each_locked(silent.filter(agent_id=agent_id)):
+                conversations.end(conversation, outcome="expired", by="clock")
 
 
 def _used(setting: str) -> list[int]:

@@ -10,6 +10,7 @@ Lock order: queues, then agents, then conversations, each by id.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -36,7 +37,15 @@ from .errors import (
     QueueUnknown,
     TooLong,
 )
-from .models import Assignment, Conversation, Message, Queue, Receipt
+from .models import (
+    Assignment,
+    Conversation,
+    Message,
+    Queue,
+    QueueMembership,
+    Receipt,
+    Transfer,
+)
 from .newest import mark_of
 from .protocol import wire_time
 
@@ -46,6 +55,7 @@ if TYPE_CHECKING:
 
 OPEN = (Conversation.State.WAITING, Conversation.State.ACTIVE)
 COMMENT_CHARS = 2000
+TAGS, TAG_CHARS = 20, 40
 
 
 # --- repeating an id
@@ -217,9 +227,7 @@ def start(
     tell(conversation, moved=not left)
     return protocol.StartAck(
         id=frame.id,
-        conversation=snapshots.for_customer(
-            conversation, snapshots.position(conversation)
-        ),
+        conversation=snapshots.for_customer(conversation, snapshots.turn(conversation)),
         seq=conversation.seq,
         at=wire_time(message.at),
     )
@@ -234,6 +242,7 @@ def _open(customer: Customer, queue: Queue, left: bool) -> Conversation:
         left=left,
         created_at=now,
         waiting_since=now,
+        priority=int(queue.proven_first and customer.verified),
         why=f"Stands in {queue.name}: {_why_waiting(left)}",
     )
 
@@ -256,7 +265,8 @@ def queue_of(customer: Customer, wanted: str | None) -> Queue:
 
 def has_room(queue: Queue) -> bool:
     """Whether the queue is open and its line is not full."""
-    return queue.is_open and snapshots.line([queue.pk]).count() < queue.line_limit
+    waiting = snapshots.line([queue.pk]).count()
+    return snapshots.queue_open(queue, db_now()) and waiting < queue.line_limit
 
 
 def open_conversation(customer: Customer) -> Conversation | None:
@@ -285,7 +295,7 @@ def end_by_customer(customer_id: UUID, frame: protocol.CustomerEnd) -> protocol.
     newest = customers_newest(customer_id)
     if newest is None:
         raise NotStarted
-    lock_agent(newest.agent_id)
+    lock_agents(newest.agent_id)
     conversation = locked(newest.pk)
     waiting = conversation.state == Conversation.State.WAITING
     outcome = "abandoned" if waiting else "resolved"
@@ -330,32 +340,68 @@ def end_by_agent(agent: Agent, frame: protocol.AgentEnd) -> protocol.Frame:
     )
 
 
-def held(agent: Agent, wanted: str) -> Conversation:
-    """The conversation, locked, if the agent holds it. Raises as `end_by_agent`."""
+def held(agent: Agent, wanted: str, *, or_supervised: bool = False) -> Conversation:
+    """The conversation, locked after its agent, if this agent holds it or, when asked,
+    supervises its queue. Raises as `end_by_agent`."""
     found = find(wanted)
     if found is None:
         raise ConversationUnknown
-    lock_agent(agent.pk)
+    lock_agents(found.agent_id)
     conversation = locked(found.pk)
-    if conversation.agent_id != agent.pk:
+    if conversation.agent_id != agent.pk and not (
+        or_supervised and supervises(agent, conversation)
+    ):
         raise NotYours
     if conversation.state == Conversation.State.ENDED:
         raise Ended
+    if conversation.state == Conversation.State.WAITING:
+        raise NotYours
     return conversation
 
 
+def supervises(agent: Agent, conversation: Conversation) -> bool:
+    supervised = agent.memberships.filter(role=QueueMembership.Role.SUPERVISOR)
+    return supervised.filter(queue_id=conversation.queue_id).exists()
+
+
+def tag(agent: Agent, frame: protocol.Tag) -> protocol.Frame:
+    """Replace the tags. Raises as `end_by_agent`, and TooLong."""
+    tags = list(dict.fromkeys(filter(None, (each.strip() for each in frame.tags))))
+    if len(tags) > TAGS or any(len(each) > TAG_CHARS for each in tags):
+        raise TooLong(f"tags: at most {TAGS} of at most {TAG_CHARS} characters.")
+    conversation = held(agent, frame.conversation, or_supervised=True)
+    change(conversation, tags=tags)
+    tell(conversation)
+    return protocol.ConversationAck(
+        id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
+    )
+
+
 def readable(agent: Agent, wanted: str) -> Conversation:
-    """An agent may read what they hold or held last and what waits in their queues.
-    Raises ConversationUnknown, Forbidden."""
+    """An agent may read what they hold or held last, what waits in their queues or is
+    offered or transferred to them, and what is in a queue that they supervise. Raises
+    ConversationUnknown, Forbidden."""
     conversation = find(wanted)
     if conversation is None:
         raise ConversationUnknown
-    waiting = conversation.state == Conversation.State.WAITING
-    if conversation.agent_id == agent.pk or (
-        waiting and agent.memberships.filter(queue=conversation.queue).exists()
-    ):
+    if conversation.agent_id == agent.pk or _waits_for(agent, conversation):
+        return conversation
+    if supervises(agent, conversation):
         return conversation
     raise Forbidden
+
+
+def _waits_for(agent: Agent, conversation: Conversation) -> bool:
+    ringing = conversation.assignments.filter(
+        agent=agent, kind=Assignment.Kind.OFFER, ended_at=None
+    )
+    if ringing.exists():
+        return True
+    pending = pending_transfer(conversation)
+    going_to = pending.to_queue if pending else None
+    if not going_to and conversation.state != Conversation.State.WAITING:
+        return False
+    return agent.memberships.filter(queue=going_to or conversation.queue).exists()
 
 
 # --- what both do
@@ -376,6 +422,8 @@ def end(
         raise Ended
     now = db_now()
     release(conversation, now, why="ended")
+    withdraw(conversation, "customer_left")
+    drop_transfer(conversation)
     change(
         conversation,
         state=Conversation.State.ENDED,
@@ -398,13 +446,48 @@ def _ended_text(by: str, name: str) -> str:
     return f"{who} ended the conversation." if who else "The conversation has ended."
 
 
-def release(conversation: Conversation, now: Any, why: str) -> None:
-    """Free the slot that the conversation holds, if any. Its row and its agent's are
-    locked."""
-    lease = Assignment.objects.filter(conversation=conversation, ended_at=None)
-    if lease.update(ended_at=now, ended_why=why) and conversation.agent:
+def release(conversation: Conversation, now: dt.datetime, why: str) -> None:
+    """Give up the slot that the conversation holds, if any; after an end it stays
+    taken for the queue's wrap-up. Its row and its agent's are locked."""
+    seconds = conversation.queue.wrap_up_seconds if why == "ended" else 0
+    free_at = now + dt.timedelta(seconds=seconds) if seconds else None
+    lease = Assignment.objects.filter(
+        conversation=conversation, kind=Assignment.Kind.HOLD, ended_at=None
+    )
+    freed = lease.update(ended_at=now, ended_why=why, free_at=free_at)
+    if freed and conversation.agent:
         conversation.agent.idle_since = now
         conversation.agent.save(update_fields=["idle_since"])
+
+
+def withdraw(conversation: Conversation, why: str, by: UUID | None = None) -> None:
+    """An offer that rings for it, if any, stops ringing. `by` has taken it, and is
+    not told so."""
+    ringing = Assignment.objects.filter(
+        conversation=conversation, kind=Assignment.Kind.OFFER, ended_at=None
+    )
+    for offer in ringing:
+        Assignment.objects.filter(pk=offer.pk).update(
+            ended_at=db_now(), ended_why="accepted" if offer.agent_id == by else why
+        )
+        tell_withdrawn(conversation, offer.agent_id, why)
+
+
+def tell_withdrawn(conversation: Conversation, agent_id: UUID, why: str) -> None:
+    frame = protocol.encode(protocol.OfferWithdrawn(str(conversation.pk), why))
+    hub.announce(hub.Event((f"agent.{agent_id}",), frame))
+
+
+def pending_transfer(conversation: Conversation) -> Transfer | None:
+    return getattr(conversation, snapshots.TRANSFER, None)
+
+
+def drop_transfer(conversation: Conversation) -> None:
+    """No transfer is pending any more, and no offer of it rings."""
+    if pending := pending_transfer(conversation):
+        withdraw(conversation, "taken")
+        Transfer.objects.filter(pk=pending.pk).delete()
+        conversation._state.fields_cache[snapshots.TRANSFER] = None
 
 
 def read(conversation: Conversation, reader: str, seq: int) -> None:
@@ -439,11 +522,11 @@ def locked(pk: UUID) -> Conversation:
     return cast(Conversation, found.get(pk=pk))
 
 
-def lock_agent(agent_id: UUID | None) -> None:
-    """Before the agent's conversations, as the lock order says."""
-    if agent_id:
-        agents = apps.get_model("agents", "Agent").objects
-        agents.select_for_update(no_key=True).filter(pk=agent_id).first()
+def lock_agents(*agent_ids: UUID | None) -> None:
+    """Before the conversations that they hold, and by id, as the lock order says."""
+    agents = apps.get_model("agents", "Agent").objects.order_by("pk")
+    concerned = {agent_id for agent_id in agent_ids if agent_id}
+    list(agents.select_for_update(no_key=True).filter(pk__in=concerned))
 
 
 def _with_relations() -> Any:
@@ -494,10 +577,15 @@ def announce_message(
         hub.announce(hub.Event(to, frame, mark), skip=skip)
 
 
-def tell(conversation: Conversation, *also: UUID, moved: bool = False) -> None:
+def tell(
+    conversation: Conversation,
+    *also: UUID,
+    moved: bool = False,
+    left_queue: int | None = None,
+) -> None:
     """Announce a changed conversation. `also`: agents who held it until now. `moved`:
-    the line has changed."""
-    tell_all([conversation], also, moved=moved)
+    a line has changed. `left_queue`: in which it stood until now."""
+    tell_all([conversation], also, moved=moved, left_queue=left_queue)
 
 
 def tell_all(
@@ -505,24 +593,35 @@ def tell_all(
     also: Iterable[UUID] = (),
     *,
     moved: bool = False,
+    left_queue: int | None = None,
 ) -> None:
     former = tuple(f"agent.{agent}" for agent in also)
     for conversation, staff in zip(
         conversations, snapshots.many_for_staff(conversations), strict=True
     ):
         mark = mark_of(conversation)
-        lines = (conversation.queue_id,) if moved else ()
+        queues = _queues(conversation, left_queue)
+        lines = queues if moved else ()
         audiences = (
             *staff_audiences(conversation.pk, conversation.agent_id),
-            f"queue.{conversation.queue_id}",
+            *(f"queue.{queue}" for queue in queues),
             *former,
         )
         frame = protocol.encode(protocol.Changed(staff))
         hub.announce(hub.Event(audiences, frame, mark, lines))
-        shown = snapshots.for_customer(conversation, staff.position)
+        turn = snapshots.Turn(staff.position, staff.wait_seconds)
+        shown = snapshots.for_customer(conversation, turn)
         frame = protocol.encode(protocol.Changed(shown))
         audience = f"customer.{conversation.customer_id}"
         hub.announce(hub.Event((audience,), frame, mark))
+
+
+def _queues(conversation: Conversation, left: int | None) -> tuple[int, ...]:
+    """Whose members hear of a change: where it stands, stood, and is going."""
+    pending = pending_transfer(conversation)
+    going = pending.to_queue_id if pending else None
+    concerned = {conversation.queue_id, left, going} - {None}
+    return tuple(sorted(queue for queue in concerned if queue is not None))
 
 
 def tell_agent(agent: Agent) -> None:

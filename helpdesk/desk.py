@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LINE_SECONDS = 1  # positions are pushed at most so often
+ALARM_SLACK_SECONDS = 0.02  # so that the offer's time is really up
 FLICKER_SECONDS = 3  # a page that reloads is back sooner
 
 
@@ -37,7 +38,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._dirty_lines: set[int] = set()
         self._dirty_queues: set[int] = set()
-        self._told: dict[UUID, int] = {}
+        self._told: dict[UUID, snapshots.Turn] = {}
         self._once: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count()
         self._closed = False
@@ -102,6 +103,16 @@ class Desk:
             queues, self._dirty_queues = self._dirty_queues, set()
             if await in_transaction(pairing.drain, queues) == pairing.DRAIN:
                 self._dirty_queues |= queues
+        await self._set_alarm()
+
+    async def _set_alarm(self) -> None:
+        """Offers lapse to the second where a process is up; the tick is the net."""
+        seconds = await reading(lambda: pairing.next_lapse(db_now()))
+        if seconds is not None and seconds < clock.TICK_SECONDS:
+            self.later(seconds + ALARM_SLACK_SECONDS, self._lapse)
+
+    async def _lapse(self) -> None:
+        self.nudge(await writing(clock.lapse_offers))
 
     # --- the line
 
@@ -121,18 +132,18 @@ class Desk:
     def _tell_lines(
         self,
         queues: list[protocol.StaffQueue],
-        waiting: list[tuple[Conversation, int]],
+        waiting: list[tuple[Conversation, snapshots.Turn]],
     ) -> None:
         for queue in queues:
             frame = protocol.encode(protocol.QueueChanged(queue))
             self.hub.deliver(hub.Event((f"queue.{queue.id}",), frame))
         told, self._told = self._told, {}
-        for conversation, position in waiting:
-            self._told[conversation.pk] = position
+        for conversation, turn in waiting:
+            self._told[conversation.pk] = turn
             audience = f"customer.{conversation.customer_id}"
-            if told.get(conversation.pk) == position or not self.hub.has(audience):
+            if told.get(conversation.pk) == turn or not self.hub.has(audience):
                 continue
-            shown = snapshots.for_customer(conversation, position)
+            shown = snapshots.for_customer(conversation, turn)
             frame = protocol.encode(protocol.Changed(shown))
             self.hub.deliver(hub.Event((audience,), frame))
 
@@ -156,6 +167,7 @@ class Desk:
     async def _tick(self) -> None:
         await self.ready()
         self.nudge(await writing(clock.tick))
+        await self._set_alarm()
 
     def _begin(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
         """Run `act` unless it runs already."""
@@ -186,8 +198,8 @@ class Desk:
 
 def _lines(
     queue_ids: set[int],
-) -> tuple[list[protocol.StaffQueue], list[tuple[Conversation, int]]]:
-    ranks = snapshots.positions(queue_ids)
+) -> tuple[list[protocol.StaffQueue], list[tuple[Conversation, snapshots.Turn]]]:
+    ranks = snapshots.turns(queue_ids)
     found = Conversation.objects.select_related(*snapshots.RELATED)
     rows = [(each, ranks[each.pk]) for each in found.filter(pk__in=ranks)]
     return snapshots.queues_for_staff(queue_ids, db_now()), rows

@@ -128,6 +128,7 @@ class StatusSet(Command, tag="status.set", frozen=True):
     id: ClientId
     status: Annotated[str, Meta(pattern=r"^(online|away|offline)$(?!\n)")]
     reason: str | None = None
+    agent: str | None = None  # a supervisor sets a colleague's
 
 
 class OfferAccept(Command, tag="offer.accept", frozen=True):
@@ -312,9 +313,7 @@ class StaffQueue(Queue, frozen=True, kw_only=True):
     active: int
     longest_wait_seconds: int
     staffed: int
-    alert_after_seconds: int | None = None
     stands_still: bool | None = None
-    supervised: bool | None = None
 
 
 class AgentName(Object, frozen=True):
@@ -387,7 +386,7 @@ class StaffConversation(Conversation, frozen=True, kw_only=True):
     tags: list[str]
     why: str
     transfer: PendingTransfer | None = None
-    away: bool | None = None
+    gone_since: Time | None = None  # the customer, with a conversation open
 
 
 class Customer(Object, frozen=True, kw_only=True):
@@ -454,6 +453,7 @@ class AgentWelcome(Frame, tag="welcome", frozen=True, kw_only=True):
     conversations: list[StaffConversation]
     waiting: list[StaffConversation]
     offers: list[Offer]
+    supervises: list[str]
     messages: dict[str, list[Message]]
     more: dict[str, bool]
     heartbeat: int
@@ -481,6 +481,13 @@ C = TypeVar("C", bound=Conversation)
 class ConversationAck(Frame, Generic[C], tag="ack", frozen=True, kw_only=True):
     id: str
     conversation: C
+
+
+class WatchAck(Frame, tag="ack", frozen=True, kw_only=True):
+    id: str
+    conversation: StaffConversation
+    messages: list[Message]
+    more: bool
 
 
 class AgentAck(Frame, tag="ack", frozen=True, kw_only=True):

@@ -5,56 +5,92 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.apps import apps
 from django.conf import settings
-from django.db.models import Count, F, Min, Q, Window
+from django.db.models import Count, F, Max, Min, Q, Window
 from django.db.models.functions import RowNumber
 
-from . import presence, protocol, uploads
+from . import hours, presence, protocol, uploads
+from .database import db_now
 from .models import Assignment, Conversation, Message, Queue, QueueMembership
+from .pace import SAMPLES, wait_range
 from .protocol import wire_time
 
 if TYPE_CHECKING:
     from agents.models import Agent
     from customers.models import Customer
 
-RELATED = ("queue", "agent", "customer", "site")
-LINE_ORDER = (F("rescued").desc(), F("waiting_since").asc(), F("id").asc())
+TRANSFER = "pending_transfer"
+RELATED = ("queue", "agent", "customer", "site", "pending_transfer__by")
+LINE_ORDER = (
+    F("rescued").desc(),
+    F("priority").desc(),
+    F("waiting_since").asc(),
+    F("id").asc(),
+)
+PACE_SECONDS = 3600  # hand-outs of longer ago tell nothing of now
 ACTIVE_MINUTES = 10  # input since then counts as active
 
 
 # --- conversations
 
 
+class Turn(NamedTuple):
+    """Where somebody stands in a line, and between how many and how many seconds it
+    may take from there."""
+
+    position: int | None = None
+    wait: tuple[int, int] | None = None
+
+
+NO_TURN = Turn()
+
+
 def for_customer(
-    conversation: Conversation, position: int | None = None
+    conversation: Conversation, turn: Turn = NO_TURN
 ) -> protocol.Conversation:
-    return protocol.Conversation(**_public(conversation, position))
+    return protocol.Conversation(**_public(conversation, turn))
 
 
 def for_staff(
-    conversation: Conversation, position: int | None = None, online: bool = False
+    conversation: Conversation, turn: Turn = NO_TURN, online: bool = False
 ) -> protocol.StaffConversation:
     return protocol.StaffConversation(
-        **_public(conversation, position),
+        **_public(conversation, turn),
         notes=conversation.notes,
         customer=_staff_customer(conversation.customer, online),
-        tags=[],
+        tags=list(conversation.tags),
         why=conversation.why,
+        transfer=_transfer(conversation),
+        gone_since=None if online else _time(conversation.customer_gone_at),
     )
+
+
+def _transfer(conversation: Conversation) -> protocol.PendingTransfer | None:
+    pending = getattr(conversation, TRANSFER, None)
+    if pending is None:
+        return None
+    to = (
+        {"queue": str(pending.to_queue_id)}
+        if pending.to_queue_id
+        else {"agent": str(pending.to_agent_id)}
+    )
+    by = protocol.AgentName(str(pending.by_id), pending.by.name)
+    return protocol.PendingTransfer(to, by, pending.note)
 
 
 def many_for_staff(
     conversations: Sequence[Conversation],
 ) -> list[protocol.StaffConversation]:
     waiting = {each.queue_id for each in conversations if each.state == "waiting"}
-    places = positions(waiting)
+    line = turns(waiting)
     online = presence.connected({each.customer_id for each in conversations})
     return [
-        for_staff(each, places.get(each.pk), each.customer_id in online)
+        for_staff(each, line.get(each.pk, NO_TURN), each.customer_id in online)
         for each in conversations
     ]
 
@@ -68,21 +104,42 @@ def line(queue_ids: Iterable[int]) -> Any:
     return waiting.order_by("queue_id", *LINE_ORDER)
 
 
-def positions(queue_ids: Iterable[int]) -> dict[UUID, int]:
-    """Of everybody who waits in these queues; 1 is next."""
+def turns(queue_ids: Iterable[int]) -> dict[UUID, Turn]:
+    """Of everybody who waits in these queues; position 1 is next."""
+    queue_ids = tuple(queue_ids)
+    if not queue_ids:
+        return {}
     ranked = line(queue_ids).annotate(
         rank=Window(RowNumber(), partition_by=F("queue_id"), order_by=LINE_ORDER)
     )
-    return dict(ranked.values_list("pk", "rank"))
+    rows = list(ranked.values_list("pk", "queue_id", "rank"))
+    if not rows:
+        return {}
+    now = db_now()
+    paces = {queue: _handed_out(queue, now) for queue in {row[1] for row in rows}}
+    return {
+        pk: Turn(rank, wait_range(rank, paces[queue], now)) for pk, queue, rank in rows
+    }
 
 
-def position(conversation: Conversation) -> int | None:
+def turn(conversation: Conversation) -> Turn:
     if conversation.state != Conversation.State.WAITING or conversation.left:
-        return None
-    return positions([conversation.queue_id]).get(conversation.pk)
+        return NO_TURN
+    return turns([conversation.queue_id]).get(conversation.pk, NO_TURN)
 
 
-def _public(conversation: Conversation, position: int | None) -> dict[str, Any]:
+def _handed_out(queue: int, now: dt.datetime) -> list[dt.datetime]:
+    """When the queue's latest conversations found their agents, within the hour."""
+    recent = Assignment.objects.filter(
+        conversation__queue_id=queue,
+        kind=Assignment.Kind.HOLD,
+        started_at__gt=now - dt.timedelta(seconds=PACE_SECONDS),
+    )
+    newest = recent.order_by("-started_at").values_list("started_at", flat=True)
+    return list(newest[:SAMPLES])
+
+
+def _public(conversation: Conversation, turn: Turn) -> dict[str, Any]:
     agent = conversation.agent
     return {
         "id": str(conversation.pk),
@@ -94,7 +151,8 @@ def _public(conversation: Conversation, position: int | None) -> dict[str, Any]:
         "state": conversation.state,
         "outcome": conversation.outcome or None,
         "agent": protocol.AgentName(str(agent.pk), agent.name) if agent else None,
-        "position": position,
+        "position": turn.position,
+        "wait_seconds": turn.wait,
         "seq": conversation.seq,
         "read": protocol.Read(
             conversation.read_by_customer, conversation.read_by_agent
@@ -217,7 +275,8 @@ def agent_names(ids: Iterable[UUID]) -> dict[UUID, str]:
 def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
     """In the order of their names."""
     chosen = _agents().filter(pk__in=tuple(ids)).order_by("name")
-    found = list(chosen.annotate(load=_open_assignments()))
+    found = list(chosen)
+    leased = loads((each.pk for each in found), now)
     connected = presence.connected({each.pk for each in found})
     recent = now - dt.timedelta(minutes=ACTIVE_MINUTES)
     return [
@@ -229,7 +288,7 @@ def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
             active=bool(
                 each.pk in connected and each.active_at and each.active_at > recent
             ),
-            load=each.load,
+            load=leased.get(each.pk, 0),
             capacity=each.capacity,
             reason=each.status_reason or None,
         )
@@ -253,21 +312,23 @@ def queues_for_staff(
 ) -> list[protocol.StaffQueue]:
     chosen = Queue.objects.filter(pk__in=tuple(queue_ids))
     waiting = Q(conversations__state="waiting", conversations__left=False)
-    counted = chosen.annotate(
+    counted = chosen.prefetch_related("opening_slots", "holidays").annotate(
         waiting=Count("conversations", filter=waiting),
         active=Count("conversations", filter=Q(conversations__state="active")),
         longest=Min("conversations__waiting_since", filter=waiting),
+        moved=Max("conversations__started_at"),
     )
     staffed = _staffed(queue_ids)
     return [
         protocol.StaffQueue(
             id=str(queue.pk),
             name=queue.name,
-            open=queue.is_open,
+            open=queue_open(queue, now),
             waiting=queue.waiting,
             active=queue.active,
             longest_wait_seconds=_seconds(queue.longest, now),
             staffed=staffed.get(queue.pk, 0),
+            stands_still=stands_still(queue, queue.longest, queue.moved, now) or None,
         )
         for queue in counted
     ]
@@ -276,13 +337,40 @@ def queues_for_staff(
 def availability(queues: Sequence[Queue]) -> str:
     """For customers: "open" when an accepting agent is here with room, "busy" when
     there is a wait, "closed" when no queue is open."""
-    opened = [queue.pk for queue in queues if queue.is_open]
+    now = db_now()
+    opened = [queue.pk for queue in queues if queue_open(queue, now)]
     if not opened:
         return "closed"
     accepting = _agents().filter(status="online", memberships__queue_id__in=opened)
-    room = accepting.annotate(load=_open_assignments()).filter(load__lt=F("capacity"))
-    here = presence.connected(room.values_list("pk", flat=True))
-    return "open" if here else "busy"
+    capacities = dict(accepting.values_list("pk", "capacity"))
+    leased = loads(capacities, now)
+    here = presence.connected(capacities)
+    room = any(leased.get(each, 0) < capacities[each] for each in here)
+    return "open" if room else "busy"
+
+
+def stands_still(
+    queue: Queue,
+    longest: dt.datetime | None,
+    moved: dt.datetime | None,
+    now: dt.datetime,
+) -> bool:
+    """Somebody has waited, and nobody was handed out, for the queue's alert time."""
+    since = now - dt.timedelta(seconds=queue.alert_after_seconds)
+    return longest is not None and longest < since and (moved is None or moved < since)
+
+
+def queue_open(queue: Queue, now: dt.datetime) -> bool:
+    """By its switch, its opening hours and its holidays, in its time zone."""
+    if not queue.is_open:
+        return False
+    slots = [
+        hours.Slot(each.weekday, each.opens, each.closes)
+        for each in queue.opening_slots.all()
+    ]
+    holidays = {each.date for each in queue.holidays.all()}
+    local = now.astimezone(ZoneInfo(queue.time_zone))
+    return hours.is_open(local, slots, holidays)
 
 
 def _staffed(queue_ids: Iterable[int]) -> dict[int, int]:
@@ -302,13 +390,18 @@ def _seconds(since: dt.datetime | None, now: dt.datetime) -> int:
     return max(0, int((now - since).total_seconds())) if since else 0
 
 
-def _open_assignments() -> Count:
-    return Count("assignments", filter=Q(assignments__ended_at=None))
+def loads(agent_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, int]:
+    """How many slots are leased: offers that ring, what is held, and what is being
+    wrapped up. To decide on it, lock the agents' rows first."""
+    leases = Assignment.objects.filter(
+        Q(ended_at=None) | Q(free_at__gt=now), agent_id__in=tuple(agent_ids)
+    )
+    counted = leases.order_by().values("agent_id").annotate(load=Count("pk"))
+    return {row["agent_id"]: row["load"] for row in counted}
 
 
-def load(agent_id: UUID) -> int:
-    """How many slots of the agent are leased. Lock the agent's row first."""
-    return Assignment.objects.filter(agent_id=agent_id, ended_at=None).count()
+def load(agent_id: UUID, now: dt.datetime) -> int:
+    return loads([agent_id], now).get(agent_id, 0)
 
 
 def _agents() -> Any:

@@ -1,0 +1,52 @@
+"""The line: who is next and who takes it, and why.
+
+`deciding` is pure. The others apply decisions, under locks: queues, then agents,
+then conversations, each by id. Capacity is a lease: an open assignment takes a slot
+from the moment it is made, offered or held, and it is made while the agent's row is
+locked, so no race can exceed it.
+"""
+
+from .draining import DRAIN, drain, nudge, nudged, queues_of, with_waiting
+from .holding import (
+    assign,
+    audit,
+    requeue,
+    return_to,
+    set_status,
+    supervised_queues,
+    take,
+)
+from .offers import (
+    accept,
+    decline,
+    lapse,
+    lapse_due,
+    next_lapse,
+    ringing_for,
+    typed,
+)
+from .transfers import transfer
+
+__all__ = [
+    "DRAIN",
+    "accept",
+    "assign",
+    "audit",
+    "decline",
+    "drain",
+    "lapse",
+    "lapse_due",
+    "next_lapse",
+    "nudge",
+    "nudged",
+    "queues_of",
+    "requeue",
+    "return_to",
+    "ringing_for",
+    "set_status",
+    "supervised_queues",
+    "take",
+    "transfer",
+    "typed",
+    "with_waiting",
+]

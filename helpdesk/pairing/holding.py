@@ -1,0 +1,201 @@
+"""Who holds a conversation: assigned, taken, back in the line, back at its agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.apps import apps
+
+from .. import conversations, protocol, snapshots
+from ..database import db_now
+from ..errors import AlreadyTaken, ConversationUnknown, Ended, Forbidden, Full
+from ..models import Assignment, AuditEntry, Conversation, QueueMembership
+
+if TYPE_CHECKING:
+    from agents.models import Agent
+
+
+def assign(
+    conversation: Conversation,
+    agent: Agent,
+    why: str,
+    event: str = "agent_joined",
+    text: str = "{} joined.",
+) -> None:
+    """Give a waiting conversation to an agent with room; both rows are locked."""
+    hold(conversation, agent, why)
+    conversations.change(
+        conversation,
+        state=Conversation.State.ACTIVE,
+        agent=agent,
+        why=why,
+        rescued=False,
+        started_at=conversation.started_at or db_now(),
+    )
+    conversations.say_event(
+        conversation, event, text.format(agent.name), {"name": agent.name}
+    )
+    conversations.tell(conversation, moved=True)
+
+
+def hold(conversation: Conversation, agent: Agent, why: str) -> None:
+    """Take a slot of the agent, whose row is locked."""
+    now = db_now()
+    Assignment.objects.create(
+        conversation=conversation,
+        agent=agent,
+        why=why,
+        started_at=now,
+        cycle=conversation.cycle,
+    )
+    agents().filter(pk=agent.pk).update(idle_since=now, assigned_at=now)
+
+
+def take(agent: Agent, frame: protocol.Take) -> protocol.Frame:
+    """An agent takes a conversation from the line, or one that is being transferred
+    to a queue of theirs. Raises ConversationUnknown, Forbidden (not a member of its
+    queue), AlreadyTaken, Ended, Full."""
+    from .transfers import complete
+
+    found = conversations.find(frame.conversation)
+    if found is None:
+        raise ConversationUnknown
+    conversations.lock_agents(agent.pk, found.agent_id)
+    agent = agents().get(pk=agent.pk)
+    conversation = conversations.locked(found.pk)
+    pending = conversations.pending_transfer(conversation)
+    going_to = pending.to_queue if pending else None
+    if not agent.memberships.filter(queue=going_to or conversation.queue).exists():
+        raise Forbidden
+    if not going_to or conversation.agent_id == agent.pk:
+        _check_takeable(conversation)
+    # An offer that rings, here or elsewhere, gives way to who is faster.
+    conversations.withdraw(conversation, "taken", by=agent.pk)
+    load = check_room(agent)
+    why = f"{agent.name} took it from the line: {load} of {agent.capacity} before."
+    if going_to:
+        complete(conversation, agent, why)
+    else:
+        assign(conversation, agent, why)
+    conversations.tell_agent(agent)
+    return protocol.ConversationAck(
+        id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
+    )
+
+
+def _check_takeable(conversation: Conversation) -> None:
+    if conversation.state == Conversation.State.ENDED:
+        raise Ended
+    if conversation.agent is not None:
+        raise AlreadyTaken(f"{conversation.agent.name} has taken this conversation.")
+
+
+def check_room(agent: Agent) -> int:
+    """The agent's load, their row locked. Raises Full."""
+    load = snapshots.load(agent.pk, db_now())
+    if load >= agent.capacity:
+        raise Full
+    return load
+
+
+def requeue(conversation: Conversation, why: str, reason: str) -> None:
+    """Back to the front of its line, with its original waiting time. Its row and its
+    agent's are locked, and it is active."""
+    former = conversation.agent_id
+    name = conversation.agent.name if conversation.agent else ""
+    conversations.release(conversation, db_now(), why=reason)
+    conversations.drop_transfer(conversation)
+    conversations.change(
+        conversation,
+        state=Conversation.State.WAITING,
+        agent=None,
+        rescued=True,
+        agent_lost_at=None,
+        cycle=conversation.cycle + 1,
+        why=why,
+    )
+    conversations.say_event(
+        conversation,
+        "requeued",
+        "You are at the front of the line again.",
+        {"reason": reason, "name": name},
+    )
+    conversations.tell(conversation, *[former] if former else [], moved=True)
+
+
+def return_to(agent_id: UUID) -> None:
+    """The agent is back: what was taken from them for being gone, and nobody has
+    taken since, comes back by itself, as far as there is room."""
+    agent = locked(agent_id)
+    lost = Assignment.objects.filter(
+        agent=agent,
+        kind=Assignment.Kind.HOLD,
+        ended_why="agent_lost",
+        conversation__state=Conversation.State.WAITING,
+        conversation__rescued=True,
+    ).order_by("conversation_id")
+    for pk in lost.values_list("conversation_id", flat=True).distinct():
+        if snapshots.load(agent.pk, db_now()) >= agent.capacity:
+            return
+        conversation = conversations.locked(pk)
+        if conversation.state != Conversation.State.WAITING or not _is_last(
+            conversation, agent
+        ):
+            continue
+        conversations.withdraw(conversation, "taken")
+        why = f"{agent.name} came back before anybody else took it."
+        assign(conversation, agent, why, "agent_back", "{} is back.")
+
+
+def _is_last(conversation: Conversation, agent: Agent) -> bool:
+    held = conversation.assignments.filter(kind=Assignment.Kind.HOLD)
+    newest = held.order_by("-started_at", "-pk").first()
+    return bool(newest and newest.agent_id == agent.pk)
+
+
+def set_status(agent: Agent, frame: protocol.StatusSet) -> protocol.Frame:
+    """What the agent chose; conversations that are held stay held. A supervisor may
+    set a colleague's, which is audited. Raises Forbidden."""
+    row = locked(_whose(agent, frame.agent))
+    row.status, row.status_reason = frame.status, (frame.reason or "")[:200]
+    row.lapses = 0
+    row.save(update_fields=["status", "status_reason", "lapses"])
+    if row.pk != agent.pk:
+        audit(agent, "status.set", agent=str(row.pk), status=frame.status)
+    conversations.tell_agent(row)
+    return protocol.AgentAck(id=frame.id, agent=snapshots.agent(row, db_now()))
+
+
+def _whose(agent: Agent, wanted: str | None) -> UUID:
+    if wanted is None or wanted == str(agent.pk):
+        return agent.pk
+    supervised = supervised_queues(agent)
+    members = QueueMembership.objects.filter(queue_id__in=supervised)
+    for member in members.values_list("agent_id", flat=True):
+        if str(member) == wanted:
+            return member
+    raise Forbidden
+
+
+def supervised_queues(agent: Agent) -> list[int]:
+    supervised = agent.memberships.filter(role=QueueMembership.Role.SUPERVISOR)
+    return list(supervised.values_list("queue_id", flat=True))
+
+
+def audit(
+    by: Agent, act: str, conversation: Conversation | None = None, **data: Any
+) -> None:
+    """Write down what a supervisor does."""
+    AuditEntry.objects.create(
+        by=by, act=act, conversation=conversation, data=data, at=db_now()
+    )
+
+
+def locked(agent_id: UUID) -> Agent:
+    row: Agent = agents().select_for_update(no_key=True).get(pk=agent_id)
+    return row
+
+
+def agents() -> Any:
+    return apps.get_model("agents", "Agent").objects.all()
