@@ -126,7 +126,7 @@ export function Composer({ talk }) {
 function useFocus(field, id) {
   const { view } = useHere();
   const wanted = view.wanted.value === id;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!wanted) return;
     view.wanted.value = "";
     if (matchMedia("(pointer: fine), (any-hover: hover)").matches) field.current?.focus();

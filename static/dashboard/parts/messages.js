@@ -56,8 +56,7 @@ function useScroll(box, messages, unsent, typing) {
     setAtEnd(stick.current);
   };
   const toEnd = () => {
-    const element = /** @type {HTMLElement} */ (box.current);
-    element.scrollTop = element.scrollHeight;
+    if (box.current) box.current.scrollTop = box.current.scrollHeight;
   };
   useLayoutEffect(() => {
     const element = /** @type {HTMLElement} */ (box.current);

@@ -3,7 +3,7 @@
 import { ago, full, hue, initials, span } from "../../chat/format.js";
 import { _ } from "../../chat/words.js";
 import { now } from "../now.js";
-import { html, useEffect, useId, useRef, useState } from "../ui.js";
+import { html, useEffect, useId, useLayoutEffect, useRef, useState } from "../ui.js";
 import { useHere } from "../here.js";
 
 /** @param {{name: string}} props */
@@ -69,7 +69,8 @@ export function Disclosure({ label, class: kind = "", name, children }) {
  * @param {{label: string, class?: string, onClose: () => void, children: any}} props */
 export function Modal({ label, class: kind = "", onClose, children }) {
   const dialog = useRef(/** @type {HTMLDialogElement|null} */ (null));
-  useEffect(() => {
+  // Before the next key arrives: it belongs to the dialog.
+  useLayoutEffect(() => {
     const before = /** @type {HTMLElement|null} */ (document.activeElement);
     dialog.current?.showModal();
     return () => before?.isConnected && before.focus();
