@@ -72,7 +72,8 @@ class Server(Daphne):  # type: ignore[misc]
     def listening(self) -> None:
         """Called by daphne between its first listening and its first turn."""
         # Otherwise a text that is too long drops the connection without a word.
-        self.ws_factory.setProtocolOptions(failByDrop=False)
+        # Daphne lets the origin `null` through to us, which this call would undo.
+        self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         reactor.callWhenRunning(self.on_ready, self.listening_addresses[0][1])
 
     def leave_on(self, *signals: signal.Signals) -> None:
