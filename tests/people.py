@@ -25,6 +25,7 @@ class Person:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.heard: list[Frame] = []
+        self.raw: list[str | bytes] = []
         self._news = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
         self.welcome: Frame = {}
@@ -44,6 +45,7 @@ class Person:
     async def _read(self) -> None:
         try:
             async for text in self.socket:
+                self.raw.append(text)
                 frames = json.loads(text)
                 self.heard += frames if isinstance(frames, list) else [frames]
                 self._news.set()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from websockets.asyncio.client import ClientConnection
 
 from agents.models import Agent
 from customers.models import Site
-from helpdesk import database, limits
+from helpdesk import database, desk, limits
+from helpdesk.consumers import DeskConsumer
 from helpdesk.models import Conversation, Message, Queue, QueueMembership
 from tests import people
 from tests.back_office import PASSWORD, signed_in
+from tests.live import LiveServer
 from tests.people import PATIENCE_SECONDS, Frame, Person
 
 T = TypeVar("T")
@@ -38,6 +41,13 @@ class Address(Protocol):
 async def stored(look: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Look into the database, or change it, as a test may."""
     return await database.in_transaction(look, *args, **kwargs)
+
+
+async def eventually(true: Callable[[], object]) -> None:
+    """Wait until it is so, on the server's side, which tells us nothing."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 class LongPoll:
@@ -104,7 +114,7 @@ def _post(server: str, url: str, body: bytes, headers: dict[str, str]) -> Any:
 
 @dataclass
 class Shop:
-    server: Address
+    server: LiveServer
     site: Site
     sales: Queue  # given out
     billing: Queue  # taken from the line
@@ -171,6 +181,27 @@ class Shop:
         await person.hello(**hello)
         return person
 
+    # --- the server's side, when it is in this process
+
+    @property
+    def desk(self) -> desk.Desk:
+        (running,) = [
+            each for loop, each in desk._desks.items() if loop is self.server.loop
+        ]
+        return running
+
+    def served(self, person: Person | ClientConnection) -> DeskConsumer:
+        """The server's end of a socket."""
+        client = person.socket if isinstance(person, Person) else person
+        port = client.local_address[1]
+        sockets = [
+            each for each in self.desk.sockets if each.scope["client"][1] == port
+        ]
+        return sockets[0]
+
+    async def on_server(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.to_thread(self.server.do, work)
+
     # --- both
 
     async def talk(self) -> tuple[people.Customer, people.Agent, str]:
@@ -193,7 +224,7 @@ def session_cookie(user: User) -> str:
     return f"{name}={client.cookies[name].value}"
 
 
-def open_shop(server: Address) -> Shop:
+def open_shop(server: LiveServer) -> Shop:
     site = Site.objects.create(
         key=KEY, name="Shop", allowed_origins=PAGE, secret="shop-secret"
     )
