@@ -561,20 +561,32 @@ def say_event(
 def announce_message(
     conversation: Conversation, message: Message, skip: hub.Listener | None = None
 ) -> None:
-    """Of a message that a verb said; not to `skip`, who hears of it in an ack."""
-    mark = mark_of(conversation)
-    pair = ((uploads.STAFF, True), (f"customer.{conversation.customer_id}", False))
-    for audience, staff in pair:
-        (shown,) = snapshots.messages(
-            conversation, [message], staff=staff, audience=audience
-        )
-        frame = protocol.encode(protocol.Posted(str(conversation.pk), shown))
-        to = (
-            staff_audiences(conversation.pk, conversation.agent_id)
-            if staff
-            else (audience,)
-        )
-        hub.announce(hub.Event(to, frame, mark), skip=skip)
+    """Of a message that a verb said; not to `skip`, who hears of it in an ack. A note
+    is for staff alone."""
+    _announce(conversation, message, skip, staff=True)
+    if message.kind != Message.Kind.NOTE:
+        _announce(conversation, message, skip, staff=False)
+
+
+def _announce(
+    conversation: Conversation,
+    message: Message,
+    skip: hub.Listener | None,
+    *,
+    staff: bool,
+) -> None:
+    customer = f"customer.{conversation.customer_id}"
+    (shown,) = snapshots.messages(
+        conversation,
+        [message],
+        staff=staff,
+        audience=uploads.STAFF if staff else customer,
+    )
+    frame = protocol.encode(protocol.Posted(str(conversation.pk), shown))
+    audiences: tuple[str, ...] = (customer,)
+    if staff:
+        audiences = staff_audiences(conversation.pk, conversation.agent_id)
+    hub.announce(hub.Event(audiences, frame, mark_of(conversation)), skip=skip)
 
 
 def tell(
