@@ -24,7 +24,7 @@ from .models import Agent, CannedReply
 class MembershipInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
     model = QueueMembership
     site_path = "queue__site"
-    fields = ("queue", "role")
+    fields = ("queue", "role", "priority")
     extra = 1
     verbose_name = _("queue")
     verbose_name_plural = _("queues")

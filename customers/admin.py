@@ -168,7 +168,11 @@ class CustomerAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[type-
     """What customers said about themselves; every word of it is theirs."""
 
     list_display = ("__str__", "email", "proven", "site", "locale", "created_at")
-    list_filter = (("site", OwnRelatedFilter), "created_at")
+    list_filter = (
+        ("site", OwnRelatedFilter),
+        ("blocked_until", admin.EmptyFieldListFilter),
+        "created_at",
+    )
     list_select_related = ("site",)
     list_per_page = 50
     show_full_result_count = False
@@ -181,7 +185,18 @@ class CustomerAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[type-
             {"fields": ("page_link", "referrer", "locale", "address", "user_agent")},
         ),
         (_("Fields"), {"fields": ("field_values",)}),
+        (_("Kept out"), {"fields": ("blocked_until", "blocked_why")}),
     )
+    actions = ("unblock",)
+
+    @admin.action(description=_("Let in again"), permissions=["unblock"])
+    def unblock(self, request: HttpRequest, chosen: QuerySet[Customer]) -> None:
+        chosen.update(blocked_until=None, blocked_why="")
+        for customer in chosen:
+            self.log_change(request, customer, _("Let in again"))
+
+    def has_unblock_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("customers.change_customer")
 
     @admin.display(description=_("proven"), boolean=True)
     def proven(self, customer: Customer) -> bool:

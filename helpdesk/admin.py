@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.views.main import ChangeList
@@ -30,7 +31,15 @@ from django.utils.translation import ngettext
 
 from . import pairing, snapshots, transcripts
 from .database import db_now
-from .models import Message, Queue, QueueMembership, Transcript
+from .models import (
+    AuditEntry,
+    Holiday,
+    Message,
+    OpeningSlot,
+    Queue,
+    QueueMembership,
+    Transcript,
+)
 
 admin.site.site_header = _("Helpdesk")
 admin.site.site_title = _("Helpdesk")
@@ -124,8 +133,6 @@ def own_fields(customer: Any) -> list[tuple[str, Any]]:
 
 # Queues ---------------------------------------------------------------------------
 
-PAIRED = (Queue.Strategy.LEAST_LOADED, Queue.Strategy.MANUAL)  # those pairing knows
-
 
 class QueueList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
@@ -150,9 +157,32 @@ def live_numbers(queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
 class MemberInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
     model = QueueMembership
     site_path = "queue__site"
-    fields = ("agent", "role")
+    fields = ("agent", "role", "priority")
     extra = 1
-    verbose_name_plural = _("members")
+
+
+class OpeningSlotInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+    model = OpeningSlot
+    site_path = "queue__site"
+    extra = 0
+    verbose_name_plural = _("opening hours (none: always open)")
+
+
+class HolidayInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+    model = Holiday
+    site_path = "queue__site"
+    extra = 0
+
+
+class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any]:
+        """Agents of one site never meet another's customers."""
+        facts: dict[str, Any] = super().clean() or {}
+        site = facts.get("site") or getattr(self.instance, "site", None)
+        fallback = facts.get("fallback")
+        if fallback and (fallback.site != site or fallback == self.instance):
+            self.add_error("fallback", _("Choose another queue of the same site."))
+        return facts
 
 
 @admin.register(Queue)
@@ -172,10 +202,27 @@ class QueueAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = (("site", OwnRelatedFilter), "is_open", "strategy")
     list_select_related = ("site",)
     search_fields = ("name",)
-    inlines = (MemberInline,)
+    form = QueueForm
+    inlines = (MemberInline, OpeningSlotInline, HolidayInline)
     fieldsets = (
-        (None, {"fields": ("site", "name", "position", "is_open", "now")}),
-        (_("Handing out"), {"fields": ("strategy", "line_limit")}),
+        (None, {"fields": ("site", "name", "position", "is_open", "time_zone", "now")}),
+        (
+            _("Handing out"),
+            {
+                "fields": (
+                    "strategy",
+                    "sticky",
+                    "delivery",
+                    "ring_seconds",
+                    "wrap_up_seconds",
+                )
+            },
+        ),
+        (_("The line"), {"fields": ("line_limit", "priority", "proven_first")}),
+        (
+            _("When somebody waits for long"),
+            {"fields": ("fallback", "fallback_after_seconds", "alert_after_seconds")},
+        ),
         (
             _("When somebody vanishes"),
             {"fields": ("lost_after_seconds", "abandoned_after_seconds")},
@@ -197,15 +244,6 @@ class QueueAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return QueueList
-
-    def formfield_for_choice_field(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> Any:
-        if db_field.name == "strategy":
-            kwargs["choices"] = [
-                (each.value, each.label) for each in Queue.Strategy if each in PAIRED
-            ]
-        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def numbers_view(self, request: HttpRequest) -> JsonResponse:
         """For live.js, which keeps the numbers on the page true."""
@@ -479,3 +517,26 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
     @admin.display(description=_("rating"), ordering="rating")
     def stars(self, conversation: Transcript) -> str:
         return "★" * (conversation.rating or 0) or "–"
+
+
+# What supervisors did --------------------------------------------------------------
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("at", "by", "act", "conversation", "details")
+    list_filter = (("by", OwnRelatedFilter), "act", "at")
+    list_select_related = ("by", "conversation__customer", "conversation__queue")
+    fields = ("at", "by", "act", "conversation", "details")
+    show_full_result_count = False
+
+    def own(self, sites: QuerySet[Any]) -> Q:
+        """Of the own sites' conversations; what concerns none, by whoever did it."""
+        staffs = QueueMembership.objects.filter(
+            agent=OuterRef("by"), queue__site__in=sites
+        )
+        return Q(conversation__site__in=sites) | Q(Exists(staffs), conversation=None)
+
+    @admin.display(description=_("details"))
+    def details(self, entry: AuditEntry) -> str:
+        return ", ".join(f"{name}: {value}" for name, value in entry.data.items())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -60,6 +62,7 @@ def agent_form(who: Agent, **facts: Any) -> dict[str, Any]:
         form[f"memberships-{number}-agent"] = str(who.pk)
         form[f"memberships-{number}-queue"] = each.queue_id
         form[f"memberships-{number}-role"] = each.role
+        form[f"memberships-{number}-priority"] = each.priority
     return form | facts
 
 
@@ -69,6 +72,7 @@ def membership(number: int, who: Agent, queue: Queue) -> dict[str, Any]:
         f"memberships-{number}-agent": str(who.pk),
         f"memberships-{number}-queue": queue.pk,
         f"memberships-{number}-role": "agent",
+        f"memberships-{number}-priority": 1,
     }
 
 
@@ -119,6 +123,7 @@ def test_a_manager_makes_an_agent(office: Office, manager: Client) -> None:
         "memberships-INITIAL_FORMS": 0,
         "memberships-0-queue": office.sales.pk,
         "memberships-0-role": "agent",
+        "memberships-0-priority": 1,
     }
     answer = manager.post(f"{AGENTS}add/", form)
     assert answer.status_code == 302
@@ -292,3 +297,23 @@ def test_template_words_in_a_reply_stay_words(office: Office, manager: Client) -
     form = {"shortcut": "x", "text": "{{ 7|add:7 }}", "queues": [office.sales.pk]}
     manager.post(f"{REPLIES}add/", form)
     assert "{{ 7|add:7 }}" in manager.get(REPLIES).content.decode()
+
+
+# Second steps
+
+
+def test_a_superuser_takes_a_lost_second_step_away_and_never_reads_it(
+    office: Office, root: Client, manager: Client
+) -> None:
+    secret = totp.generate_totp_secret()
+    step = totp.TOTP.activate(office.ada.user, secret).instance
+    address = f"/admin/mfa/authenticator/{step.pk}"
+    page = root.get(f"{address}/change/").content.decode()
+    assert "ada" in page
+    assert secret not in page
+    assert step.data["secret"] not in page
+    assert root.get("/admin/mfa/authenticator/?data__icontains=a").status_code == 400
+    manager.post(f"{address}/delete/", {"post": "yes"})
+    assert Authenticator.objects.exists()
+    root.post(f"{address}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.exists()

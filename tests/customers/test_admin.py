@@ -9,6 +9,7 @@ from django.test import Client
 
 from customers.models import Customer, Site
 from tests.back_office import (
+    NOON,
     Office,
     conversation,
     open_office,
@@ -226,3 +227,18 @@ def test_customers_are_found_by_name_and_address(
     conversation(office.sales, name="Cora Lee")
     for query in ("cora", "cora@example", "lee"):
         assert "Cora Lee" in manager.get(f"{CUSTOMERS}?q={query}").content.decode()
+
+
+@pytest.mark.parametrize(("group", "may"), [("Manager", True), ("Supervisor", False)])
+def test_a_manager_lets_a_blocked_customer_in_again(
+    office: Office, group: str, may: bool
+) -> None:
+    eve = conversation(office.sales).customer
+    foreign = conversation(office.billing).customer
+    Customer.objects.update(blocked_until=NOON, blocked_why="Rude")
+    client = signed_in(staff("mona", group, office.acme))
+    client.post(
+        CUSTOMERS, {"action": "unblock", "_selected_action": [eve.pk, foreign.pk]}
+    )
+    blocked = set(Customer.objects.filter(blocked_until=NOON))
+    assert blocked == ({foreign} if may else {eve, foreign})

@@ -10,8 +10,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from helpdesk import presence
+from helpdesk import pairing, presence
 from helpdesk.models import (
+    AuditEntry,
     Conversation,
     Message,
     Queue,
@@ -34,6 +35,7 @@ from tests.back_office import (
 pytestmark = pytest.mark.django_db
 
 QUEUES = "/admin/helpdesk/queue/"
+AUDIT = "/admin/helpdesk/auditentry/"
 TRANSCRIPTS = "/admin/helpdesk/transcript/"
 WAITING = {"state": "waiting", "outcome": "", "started_at": None, "ended_at": None}
 CANARY = "<script>alert('canary')</script>"
@@ -235,8 +237,15 @@ def queue_form(office: Office, **member: Any) -> dict[str, Any]:
         "name": "Sales",
         "position": 0,
         "is_open": "on",
+        "time_zone": "UTC",
         "strategy": "least_loaded",
+        "delivery": "direct",
+        "ring_seconds": 20,
+        "wrap_up_seconds": 0,
         "line_limit": 100,
+        "priority": 0,
+        "fallback_after_seconds": 120,
+        "alert_after_seconds": 300,
         "lost_after_seconds": 60,
         "abandoned_after_seconds": 60,
         "memberships-TOTAL_FORMS": "1",
@@ -245,9 +254,13 @@ def queue_form(office: Office, **member: Any) -> dict[str, Any]:
         "memberships-0-queue": office.sales.pk,
         "memberships-0-agent": office.ada.pk,
         "memberships-0-role": "agent",
+        "memberships-0-priority": 1,
     }
+    for part in ("opening_slots", "holidays"):
+        form |= {f"{part}-TOTAL_FORMS": "0", f"{part}-INITIAL_FORMS": "0"}
     if member:
         form |= {"memberships-TOTAL_FORMS": "2", "memberships-1-role": "agent"}
+        form |= {"memberships-1-priority": 1}
         form |= {"memberships-1-queue": office.sales.pk}
         form |= {f"memberships-1-{name}": value for name, value in member.items()}
     return form
@@ -302,6 +315,38 @@ def test_the_list_of_queues_costs_the_same_for_many(
         Queue.objects.create(site=office.acme, name=f"Queue {number}")
     with django_assert_max_num_queries(20):
         body(manager, QUEUES)
+
+
+def test_opening_hours_and_holidays_are_set(office: Office, manager: Client) -> None:
+    form = queue_form(office) | {
+        "time_zone": "Europe/Berlin",
+        "opening_slots-TOTAL_FORMS": "1",
+        "opening_slots-0-queue": office.sales.pk,
+        "opening_slots-0-weekday": 0,
+        "opening_slots-0-opens": "09:00",
+        "opening_slots-0-closes": "17:00",
+        "holidays-TOTAL_FORMS": "1",
+        "holidays-0-queue": office.sales.pk,
+        "holidays-0-date": "2026-12-25",
+    }
+    manager.post(f"{QUEUES}{office.sales.pk}/change/", form)
+    assert str(office.sales.opening_slots.get()) == "Monday 09:00–17:00"
+    assert str(office.sales.holidays.get()) == "2026-12-25"
+
+
+def test_a_fallback_is_another_queue_of_the_same_site(
+    office: Office, root: Client
+) -> None:
+    second = Queue.objects.create(site=office.acme, name="Second")
+    for fallback, is_taken in (
+        (office.billing, False),
+        (office.sales, False),
+        (second, True),
+    ):
+        form = queue_form(office) | {"fallback": fallback.pk}
+        root.post(f"{QUEUES}{office.sales.pk}/change/", form)
+        office.sales.refresh_from_db()
+        assert (office.sales.fallback == fallback) is is_taken, fallback
 
 
 # Transcripts are read, never written
@@ -626,3 +671,27 @@ def test_nobody_is_signed_in_after_losing_staff_status(office: Office) -> None:
 def test_messages_have_no_page_of_their_own(root: Client) -> None:
     assert Message._meta.app_label == "helpdesk"
     assert root.get("/admin/helpdesk/message/").status_code == 404
+
+
+# What supervisors did
+
+
+def test_a_manager_reads_what_supervisors_of_the_own_site_did(
+    office: Office, manager: Client
+) -> None:
+    pairing.audit(office.ada, "watch", conversation(office.sales))
+    pairing.audit(office.olaf, "join", conversation(office.billing))
+    pairing.audit(office.olaf, "status.set")
+    page = body(manager, AUDIT)
+    assert "watch" in page
+    assert "join" not in page
+    assert "status.set" not in page
+    assert "Olaf" not in page
+
+
+def test_nobody_changes_what_was_written_down(office: Office, root: Client) -> None:
+    pairing.audit(office.ada, "watch", conversation(office.sales))
+    entry = AuditEntry.objects.get()
+    for address in (f"{AUDIT}{entry.pk}/change/", f"{AUDIT}{entry.pk}/delete/"):
+        assert root.post(address, {"act": "x", "post": "yes"}).status_code == 403
+    assert AuditEntry.objects.get().act == "watch"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from helpdesk import transcripts
+from helpdesk import pairing, transcripts
 from tests.back_office import NOON, Office, attach, conversation, hold, open_office, say
 
 MINUTE = dt.timedelta(minutes=1)
@@ -98,6 +98,29 @@ def test_it_does_not_tell_the_end_twice(office: Office) -> None:
     assert [kind for kind, _ in told(talk)] == ["taken"]
 
 
+def test_it_tells_of_an_offer_and_what_became_of_it(office: Office) -> None:
+    talk = conversation(office.sales)
+    offer = {"kind": "offer", "why": "Ada: 0 of 4", "ended_at": NOON + MINUTE}
+    hold(talk, office.ada, ended_why="lapsed", **offer)
+    assert told(talk) == [
+        ("offered", "Offered to Ada."),
+        ("unanswered", "Ada did not take it."),
+    ]
+
+
+def test_it_tells_an_accepted_offer_once(office: Office) -> None:
+    talk = conversation(office.sales)
+    hold(talk, office.ada, kind="offer", ended_at=NOON, ended_why="accepted")
+    assert [kind for kind, _ in told(talk)] == ["offered"]
+
+
+def test_it_tells_what_a_supervisor_did(office: Office) -> None:
+    talk = conversation(office.sales)
+    pairing.audit(office.ada, "block", talk, reason="Rude")
+    (line,) = transcripts.story(talk).lines
+    assert (line.sentence, line.words) == ("Ada blocked the customer.", "Rude")
+
+
 def test_many_stories_cost_as_many_queries_as_one(
     office: Office, django_assert_num_queries: Any
 ) -> None:
@@ -105,7 +128,7 @@ def test_many_stories_cost_as_many_queries_as_one(
     for talk in talks:
         attach(say(talk, "Look", office.ada), "cat.png")
         hold(talk, office.ada)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         stories = transcripts.stories(talks)
     assert all(len(each.lines) == 2 for each in stories)
 
