@@ -90,6 +90,23 @@ async def chat(request: HttpRequest, key: str) -> HttpResponse:
     return response
 
 
+@require_safe
+async def resume(request: HttpRequest, key: str) -> HttpResponse:
+    """Where a follow-up mail's link leads; what it says never reaches this view."""
+    try:
+        site = await site_of(key)
+    except SiteUnknown:
+        raise Http404 from None
+    language = language_for(request, site)
+    bidi = translation.get_language_info(language)["bidi"]
+    context = {"site": site, "dir": "rtl" if bidi else "ltr", "LANGUAGE_CODE": language}
+    with translation.override(language):
+        response = render(request, "customers/resume.html", context)
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
 def socket_origins(request: HttpRequest) -> list[str]:
     """Older Safari does not count sockets among 'self'."""
     return [f"ws{'s' if request.is_secure() else ''}://{request.get_host()}"]

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from . import conversations, pairing, presence, uploads
+from . import conversations, followups, pairing, presence, uploads
 from .database import db_now
 from .models import Assignment, Conversation, Queue
 
@@ -38,6 +38,7 @@ def tick() -> list[int]:
     warn_idle(now)
     expire_idle(now)
     lapse_offers()
+    followups.queue_due(now)
     uploads.purge_unused(now)
     return pairing.with_waiting()
 

@@ -4,6 +4,7 @@ background. Started on first use, since ASGI servers here speak no lifespan."""
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import itertools
 import logging
 from collections import Counter
@@ -11,7 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from . import clock, hub, newest, pairing, presence, protocol, snapshots
+from django.db import connection
+
+from . import clock, followups, hub, newest, pairing, presence, protocol, snapshots
 from .database import db_now, in_transaction, reading, writing
 from .models import Conversation
 
@@ -49,6 +52,7 @@ class Desk:
                 (presence.RENEW_SECONDS, self._renew),
                 (newest.REFRESH_SECONDS, self.refresh),
                 (clock.TICK_SECONDS, self._tick),
+                (clock.TICK_SECONDS, self._send_mails),
             )
         ]
         self.hub.observe(self._hear)
@@ -169,6 +173,11 @@ class Desk:
         self.nudge(await writing(clock.tick))
         await self._set_alarm()
 
+    async def _send_mails(self) -> None:
+        # Not on the write executor: a mail server may take its time.
+        now = await reading(db_now)
+        await asyncio.to_thread(mailing, now)
+
     def _begin(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
         """Run `act` unless it runs already."""
         if name not in self._once:
@@ -194,6 +203,13 @@ class Desk:
         await in_transaction(presence.retire, self.present.process)
         await self.hub.close()
         _desks.pop(self._loop, None)
+
+
+def mailing(now: dt.datetime) -> None:
+    try:
+        followups.send_due(now)
+    finally:
+        connection.close()
 
 
 def _lines(

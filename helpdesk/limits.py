@@ -71,6 +71,7 @@ customer_starts = Limit(10 / HOUR, 10)
 address_starts = Limit(200 / HOUR, 200)
 polls = Limit(5, 60)
 uploads = Limit(0.5, 20)
+resumes = Limit(0.2, 20)
 address_uploads = Limit(5, 100)  # an office shares one
 # Typing, read marks and history: what no ack or commit slows down.
 asides = Limit(10, 60)

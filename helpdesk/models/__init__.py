@@ -3,7 +3,7 @@
 from .conversations import Assignment, AuditEntry, Conversation, Transcript, Transfer
 from .ids import new_id
 from .leases import Connection, ServerProcess
-from .messages import Attachment, Message, Receipt, attachment_path
+from .messages import Attachment, Message, OutgoingMail, Receipt, attachment_path
 from .queues import Holiday, OpeningSlot, Queue, QueueMembership
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Holiday",
     "Message",
     "OpeningSlot",
+    "OutgoingMail",
     "Queue",
     "QueueMembership",
     "Receipt",

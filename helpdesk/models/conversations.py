@@ -138,6 +138,9 @@ class Conversation(models.Model):
             ),
             models.Index(fields=("agent",), condition=Q(state="active"), name="held"),
             models.Index(fields=("site", "-created_at"), name="newest_of_site"),
+            models.Index(
+                fields=("ended_at",), condition=Q(state="ended"), name="ended"
+            ),
             models.Index(fields=("customer", "-created_at"), name="newest_of_customer"),
         )
 

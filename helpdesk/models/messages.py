@@ -134,3 +134,27 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OutgoingMail(models.Model):
+    """A mail that the transaction which caused it has left to be sent. It is deleted
+    once sent, so that a crash may send it twice and never forgets it."""
+
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="outgoing_mails"
+    )
+    seq = models.PositiveIntegerField(help_text=_("Up to which message it tells."))
+    try_at = models.DateTimeField(db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("outgoing mail")
+        verbose_name_plural = _("outgoing mails")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("conversation",), name="one_follow_up_at_a_time"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id} #{self.seq}"
