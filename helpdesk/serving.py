@@ -25,6 +25,7 @@ if "twisted.internet.reactor" not in sys.modules:
     asyncioreactor.install(new_loop())  # type: ignore[no-untyped-call]
 
 from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import WebRequest
 from daphne.server import Server as Daphne
 from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
@@ -34,6 +35,7 @@ reactor: Any = installed_reactor
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
 PING_SECONDS = 20
 CLOSE_SECONDS = 5  # for a request to end after its client has gone
+FLUSH_SECONDS = 0.1  # what was written is sent in the reactor's next turns
 DRAIN_SECONDS = 15  # for everybody's goodbye; then the rest is dropped
 
 logger = logging.getLogger(__name__)
@@ -93,12 +95,25 @@ class Server(Daphne):  # type: ignore[misc]
             listener.addCallback(lambda port: port.stopListening())
         try:
             await asyncio.wait_for(self.drain(), DRAIN_SECONDS)
+            await self._answer()
         except Exception:
             logger.exception("not everybody heard a goodbye")
             raise
         finally:
             if reactor.running:
                 reactor.stop()
+
+    async def _answer(self) -> None:
+        """Let requests that are under way end, and their last bytes leave."""
+        running = [
+            task
+            for connection, details in self.connections.items()
+            if isinstance(connection, WebRequest)
+            and (task := details.get("application_instance"))
+        ]
+        if running:
+            await asyncio.wait(running, timeout=CLOSE_SECONDS)
+            await asyncio.sleep(FLUSH_SECONDS)
 
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """As daphne's, which stumbles over a connection that idles between two
