@@ -57,17 +57,31 @@ class LongPoll:
         self.server = server
         self.token = token
         self.after = 0
+        self.version: int | None = None
         self.welcome: Frame = {}
 
     async def asks(self, **body: Any) -> list[Frame]:
         """One poll; returns its frames."""
         status, answer = await self.posts_body(
-            {"token": self.token, "frames": [], "after": self.after} | body
+            {
+                "token": self.token,
+                "frames": [],
+                "after": self.after,
+                "version": self.version,
+            }
+            | body
         )
         assert status == 200, answer
         self.token, self.after = answer["token"], answer["after"]
         frames: list[Frame] = answer["frames"]
+        for frame in frames:
+            self.remember(frame.get("conversation"))
         return frames
+
+    def remember(self, conversation: Any) -> None:
+        """What acks, welcomes and changes tell of it."""
+        if isinstance(conversation, dict):
+            self.version = conversation["version"]
 
     async def hello(self, **fields: Any) -> Frame:
         self.welcome = (await self.asks(hello=fields))[0]
