@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 from tests.live import LiveServer, ServerProcess, collect_static
 from tests.shop_fixtures import shop  # noqa: F401
@@ -17,6 +19,30 @@ from tests.shop_fixtures import shop  # noqa: F401
 def pytest_configure(config: pytest.Config) -> None:
     # Strong hashes would take most of the run's time.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    TransactionTestCase._fixture_teardown = empty_tables  # type: ignore[method-assign]
+
+
+# What migrations filled: Django's own flush empties these too, and then spends most
+# of a run's time on filling some of them again.
+KEPT = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+}
+
+
+def empty_tables(case: TransactionTestCase) -> None:
+    """After a test that committed. Foreign keys are checked when all is gone."""
+    connection.close_if_unusable_or_obsolete()
+    tables = sorted({*connection.introspection.table_names()} - KEPT)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Whoever still holds a row would make the run wait for ever.
+            cursor.execute("SET LOCAL lock_timeout = '20s'")
+        for table in tables:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
 
 
 @pytest.fixture(autouse=True)

@@ -204,9 +204,11 @@ def bring_down() -> None:
 
 
 if WORKER:
-    # pytest-django gives each worker its own database; groups and cached limits
-    # have to be kept apart here.
+    # pytest-django gives each worker its own database; groups and cached limits have
+    # to be kept apart here. Clearing a cache empties all of its numbered database.
     os.environ["REDIS_PREFIX"] = f"test-{WORKER}"
+    number = 1 + int(WORKER.removeprefix("gw"))
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].removesuffix("/0") + f"/{number}"
 else:
     atexit.register(bring_down)  # also when pytest fails before it is configured
     bring_up()

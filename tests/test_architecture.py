@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 ROOT = Path(__file__).parent.parent
 APPS = ("helpdesk", "agents", "customers")
@@ -16,7 +17,8 @@ APPS = ("helpdesk", "agents", "customers")
 # From the ground up. A module imports from its own level and from those above it in
 # this list; a new module has to say where it belongs.
 LEVELS = {
-    "ground": "errors filetypes log models origins packing protocol refusals secrets words",
+    "ground": "errors filetypes log models origins packing protocol refusals secrets "
+    "words",
     "rules": "hours pace",  # pure: values in, a value out
     "machinery": "database hub limits newest pictures presence writer",
     "what is shown": "uploads snapshots",
@@ -193,3 +195,8 @@ def test_one_initial_migration_an_app(app: str) -> None:
         for other in APPS:
             if other != app and f'("{other}", "0' in path.read_text():
                 assert other in known[app], f"{path.name} depends on {other}"
+
+
+@pytest.mark.django_db
+def test_migrations_say_what_the_models_say() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
