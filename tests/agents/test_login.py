@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import User
 from django.core import mail
+from django.template.loader import render_to_string
 from django.test import Client
 
 from tests.back_office import (
@@ -359,3 +360,26 @@ def test_template_words_in_a_name_stay_words(office: Office) -> None:
     client = Client()
     answer = client.get(sign_in("{{7|add:7}}", client=client)["Location"])
     assert "{{7|add:7}}" in answer.content.decode()
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_refusal_is_kind_and_in_our_own_look(office: Office, language: str) -> None:
+    client = signed_in(office.ada.user)
+    answer = client.get("/admin/", headers={"accept-language": language}, follow=True)
+    assert answer.status_code == 403
+    assert "account/account.css" in answer.content.decode()
+    assert ("您没有权限进入" in answer.content.decode()) is (language == "zh-hans")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["400.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html"],
+)
+def test_every_refusal_is_rendered_without_help(name: str) -> None:
+    """A broken server may have neither a database nor a request at hand."""
+    page = render_to_string(name)
+    assert "<h1>" in page
+    assert "style=" not in page

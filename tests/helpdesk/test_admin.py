@@ -645,7 +645,7 @@ def test_many_transcripts_are_exported(
 def test_too_many_transcripts_are_refused_kindly(
     office: Office, manager: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("helpdesk.admin.EXPORT_LIMIT", 1)
+    monkeypatch.setattr("helpdesk.admin.transcripts.EXPORT_LIMIT", 1)
     talks = [conversation(office.sales) for _ in range(2)]
     answer = manager.post(
         TRANSCRIPTS,
