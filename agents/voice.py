@@ -28,6 +28,7 @@ from helpdesk.voices import Verb, Voice
 from .models import Agent
 
 HEARTBEAT_SECONDS = 20
+ACTIVE_NOTED_SECONDS = 60
 
 
 class Socket(hub.Listener, Protocol):
@@ -46,8 +47,22 @@ class AgentVoice(Voice):
         self.agent = agent
         self.joined: set[UUID] = set()  # a supervisor's, as long as the socket
         self.watched: set[str] = set()
+        self.active_until = 0.0
         self.author = protocol.Author("agent", str(agent.pk), agent.name)
         self.desk = desk.current()
+
+    async def answer(self, command: protocol.Command) -> bytes | None:
+        self._note_activity(command)
+        return await super().answer(command)
+
+    def _note_activity(self, command: protocol.Command) -> None:
+        """Any word but a ping's shows that somebody is at the keyboard. Stored now and
+        then, and never waited for."""
+        now = self.desk.hub.loop.time()
+        if isinstance(command, protocol.Ping) or now < self.active_until:
+            return
+        self.active_until = now + ACTIVE_NOTED_SECONDS
+        self.desk.later(0, lambda: in_transaction(pairing.note_activity, self.agent))
 
     # --- talking
 

@@ -39,6 +39,8 @@ def tick() -> list[int]:
     expire_idle(now)
     lapse_offers()
     followups.queue_due(now)
+    for agent in pairing.fallen_silent(now, TICK_SECONDS):
+        conversations.tell_agent(agent)
     uploads.purge_unused(now)
     return pairing.with_waiting()
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from . import clock, followups, hub, newest, pairing, presence, protocol, snapshots
@@ -51,8 +52,8 @@ class Desk:
             for seconds, act in (
                 (presence.RENEW_SECONDS, self._renew),
                 (newest.REFRESH_SECONDS, self.refresh),
-                (clock.TICK_SECONDS, self._tick),
-                (clock.TICK_SECONDS, self._send_mails),
+                (clock.TICK_SECONDS, self._tick_lines),
+                *self._clockwork(),
             )
         ]
         self.hub.observe(self._hear)
@@ -168,10 +169,23 @@ class Desk:
             for mark in await reading(newest.read_marks, stale, agents):
                 self.newest.learn(mark)
 
+    def _clockwork(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
+        if not settings.HELPDESK_CLOCK:
+            return []  # `manage.py clock` does it
+        return [
+            (clock.TICK_SECONDS, self._tick),
+            (clock.TICK_SECONDS, self._send_mails),
+        ]
+
     async def _tick(self) -> None:
         await self.ready()
         self.nudge(await writing(clock.tick))
         await self._set_alarm()
+
+    async def _tick_lines(self) -> None:
+        """A wait grows and a line stands still without an event."""
+        if self.sockets and (waiting := await reading(snapshots.queues_with_line)):
+            self._hear(hub.Event(lines=tuple(waiting)))
 
     async def _send_mails(self) -> None:
         # Not on the write executor: a mail server may take its time.

@@ -22,6 +22,8 @@ HELPDESK_PRODUCTION = not DEBUG  # said apart: tests turn DEBUG off
 # Demo data and its printed passwords. Served to loopback hosts only, see door.py.
 HELPDESK_DEMO = env.bool("DEMO", default=False)
 HELPDESK_LIMITS = env.bool("HELPDESK_LIMITS", default=True)
+# Off where `manage.py clock` runs as a process of its own.
+HELPDESK_CLOCK = env.bool("HELPDESK_CLOCK", default=True)
 # Database, uploads and secrets of an installation without other services.
 DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").absolute()
 SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret(DATA, create=DEBUG)

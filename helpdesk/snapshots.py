@@ -33,10 +33,16 @@ LINE_ORDER = (
     F("id").asc(),
 )
 PACE_SECONDS = 3600  # hand-outs of longer ago tell nothing of now
-ACTIVE_MINUTES = 10  # input since then counts as active
+ACTIVE = dt.timedelta(minutes=10)  # input since then counts as active
 
 
 # --- conversations
+
+
+def queues_with_line() -> list[int]:
+    """In which somebody waits."""
+    waiting = Conversation.objects.filter(state="waiting", left=False)
+    return list(waiting.order_by().values_list("queue_id", flat=True).distinct())
 
 
 class Turn(NamedTuple):
@@ -244,7 +250,7 @@ def messages(
             ],
             at=wire_time(row.at),
             event=row.event or None,
-            data=row.data or None,
+            data=_data(row, staff) or None,
         )
         for row in rows
         if staff or row.kind != Message.Kind.NOTE
@@ -260,6 +266,12 @@ def _author(
     if row.sender is None:
         return SYSTEM
     return protocol.Author(row.author, str(row.sender), names.get(row.sender, ""))
+
+
+def _data(row: Message, staff: bool) -> dict[str, Any]:
+    """Why the desk decided so is for staff: it names colleagues and their loads."""
+    told = row.data.items()
+    return {key: value for key, value in told if staff or key != "why"}
 
 
 SYSTEM = protocol.Author("system", "", "")
@@ -278,22 +290,23 @@ def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
     found = list(chosen)
     leased = loads((each.pk for each in found), now)
     connected = presence.connected({each.pk for each in found})
-    recent = now - dt.timedelta(minutes=ACTIVE_MINUTES)
     return [
         protocol.Agent(
             id=str(each.pk),
             name=each.name,
             status=each.status,
             connected=each.pk in connected,
-            active=bool(
-                each.pk in connected and each.active_at and each.active_at > recent
-            ),
+            active=each.pk in connected and is_active(each, now),
             load=leased.get(each.pk, 0),
             capacity=each.capacity,
             reason=each.status_reason or None,
         )
         for each in found
     ]
+
+
+def is_active(row: Agent, now: dt.datetime) -> bool:
+    return row.active_at is not None and row.active_at > now - ACTIVE
 
 
 def agent(row: Agent, now: dt.datetime) -> protocol.Agent:

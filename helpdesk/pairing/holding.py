@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ def assign(
         started_at=conversation.started_at or db_now(),
     )
     conversations.say_event(
-        conversation, event, text.format(agent.name), {"name": agent.name}
+        conversation, event, text.format(agent.name), {"name": agent.name, "why": why}
     )
     conversations.tell(conversation, moved=True)
 
@@ -119,7 +120,7 @@ def requeue(conversation: Conversation, why: str, reason: str) -> None:
         conversation,
         "requeued",
         "You are at the front of the line again.",
-        {"reason": reason, "name": name},
+        {"reason": reason, "name": name, "why": why},
     )
     conversations.tell(conversation, *[former] if former else [], moved=True)
 
@@ -165,6 +166,22 @@ def set_status(agent: Agent, frame: protocol.StatusSet) -> protocol.Frame:
         audit(agent, "status.set", agent=str(row.pk), status=frame.status)
     conversations.tell_agent(row)
     return protocol.AgentAck(id=frame.id, agent=snapshots.agent(row, db_now()))
+
+
+def note_activity(agent: Agent) -> None:
+    """Somebody is at the keyboard. Colleagues are told when it was otherwise before."""
+    row = agents().get(pk=agent.pk)
+    now = db_now()
+    agents().filter(pk=agent.pk).update(active_at=now)
+    if not snapshots.is_active(row, now):
+        conversations.tell_agent(row)
+
+
+def fallen_silent(now: dt.datetime, within: float) -> list[Agent]:
+    """Who has stopped counting as active in the last `within` seconds."""
+    end = now - snapshots.ACTIVE
+    begin = end - dt.timedelta(seconds=within)
+    return list(agents().filter(active_at__gt=begin, active_at__lte=end))
 
 
 def _whose(agent: Agent, wanted: str | None) -> UUID:

@@ -56,11 +56,23 @@ def accept(agent: Agent, frame: protocol.OfferAccept) -> protocol.Frame:
     if conversations.pending_transfer(conversation):
         complete(conversation, agent, f"{agent.name} accepted the transfer.")
     else:
-        holding.assign(conversation, agent, offer.why)
+        holding.assign(conversation, agent, offer.why + _asked_before(conversation))
     conversations.tell_agent(agent)
     return protocol.ConversationAck(
         id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
     )
+
+
+def _asked_before(conversation: Conversation) -> str:
+    """“ Asked before: Ben (declined), Gus (lapsed).”"""
+    passed = conversation.assignments.filter(
+        kind=Assignment.Kind.OFFER, ended_why__in=("declined", "lapsed")
+    )
+    names = [
+        f"{each.agent.name} ({each.ended_why})"
+        for each in passed.select_related("agent").order_by("started_at")
+    ]
+    return f" Asked before: {', '.join(names)}." if names else ""
 
 
 def decline(agent: Agent, frame: protocol.OfferDecline) -> protocol.Frame:

@@ -143,7 +143,7 @@ def complete(conversation: Conversation, agent: Agent, why: str) -> None:
         conversation,
         "transferred",
         f"{agent.name} has taken over.",
-        {"name": agent.name},
+        {"name": agent.name, "why": why},
     )
     also = [former] if former else []
     conversations.tell(conversation, *also, moved=True, left_queue=left)
