@@ -78,21 +78,22 @@ def pair(
 ) -> list[Pairing]:
     """First come, first served within a priority, until no seat fits.
 
-    Who is first in a queue and finds every seat taken holds up those behind. Who is
-    first because everybody with room has just passed holds up nobody: those agents
-    are free for the next, and it rings again in a new cycle.
+    Who finds every seat taken leaves none to those behind who may take the same.
+    Those who may take others, since they overflow, are not held up; nor is anybody by
+    who waits because everybody with room has just passed: those agents are free for
+    the next, and it rings again in a new cycle.
     """
     taken = {seat.agent: seat for seat in seats}
     pairings = []
-    stuck: set[int] = set()
+    stuck: set[tuple[int, bool]] = set()
     for waiting in sorted(line, key=lambda each: turn(each, rules[each.queue])):
-        if waiting.queue in stuck:
+        if (waiting.queue, waiting.overflows) in stuck:
             continue
         rule = rules[waiting.queue]
         fitting = ranking(taken.values(), waiting, rule)
         if not fitting:
             if not waiting.holder:  # who may be the one with room for those behind
-                stuck.add(waiting.queue)
+                stuck.add((waiting.queue, waiting.overflows))
             continue
         ranked, new_cycle = _not_passed(fitting, waiting, now)
         if not ranked:
