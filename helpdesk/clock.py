@@ -27,8 +27,13 @@ ACTIVE, WAITING = Conversation.State.ACTIVE, Conversation.State.WAITING
 
 def tick() -> list[int]:
     """One look at everything. Returns the queues that must be drained. Each step is
-    a transaction of its own, so that one that fails does not undo the others."""
+    a transaction of its own, so that one that fails does not undo the others.
+
+    Nothing happens while no process lives: after an outage the first to renew its
+    lease forgives (desk.py), and only then may anybody be missed."""
     now = db_now()
+    if not presence.desk_is_up(now):
+        return []
     presence.sweep(now)
     notice_agents(now)
     notice_customers(now)
@@ -46,9 +51,10 @@ def tick() -> list[int]:
 
 
 def lapse_offers() -> list[int]:
-    """Returns the queues to drain."""
+    """Returns the queues to drain. As with `tick`, only while the desk is up."""
     queues: list[int] = []
-    for offer_id in pairing.lapse_due(db_now()):
+    now = db_now()
+    for offer_id in pairing.lapse_due(now) if presence.desk_is_up(now) else ():
         with transaction.atomic():
             queues += pairing.lapse(offer_id)
     return queues
@@ -99,7 +105,7 @@ def agent_returned(agent_id: UUID) -> None:
         told = Conversation.objects.filter(
             agent_id=agent_id, state=ACTIVE, agent_lost_at__isnull=False
         )
-        for conversation in _each_locked(told):
+        for conversation in _each_locked(told, wait=True):  # nobody does it later
             conversations.change(conversation, agent_lost_at=None)
             name = conversation.agent.name if conversation.agent else ""
             conversations.say_event(
@@ -230,11 +236,14 @@ def _used(setting: str) -> list[int]:
     return list(Queue.objects.order_by().values_list(setting, flat=True).distinct())
 
 
-def _each_locked(found: QuerySet[Conversation]) -> Iterator[Conversation]:
+def _each_locked(
+    found: QuerySet[Conversation], *, wait: bool = False
+) -> Iterator[Conversation]:
     """Those that are still as `found` believes once their row is locked. By id, as
-    all locks; the rows that another process's clock has in hand are left to it."""
+    all locks; the rows that another process's clock has in hand are left to it, or
+    else to the next tick."""
     for pk in found.order_by("pk").values_list("pk", flat=True):
-        row = Conversation.objects.select_for_update(skip_locked=True, no_key=True)
+        row = Conversation.objects.select_for_update(skip_locked=not wait, no_key=True)
         if row.filter(pk=pk).first() and found.filter(pk=pk).exists():
             yield conversations.locked(pk)
 

@@ -516,10 +516,21 @@ def find(wanted: str) -> Conversation | None:
 
 
 def locked(pk: UUID) -> Conversation:
-    """The row as it is under its lock. Verbs check state and holder on this. The lock
-    leaves the key alone, so that rows which refer to it can still be inserted."""
-    found = _with_relations().select_for_update(of=("self",), no_key=True)
-    return cast(Conversation, found.get(pk=pk))
+    """The row as it is under its lock. Verbs check state and holder on this."""
+    return locked_all([pk])[pk]
+
+
+def locked_all(pks: Iterable[UUID]) -> dict[UUID, Conversation]:
+    """Locked in the order of their ids. The lock leaves the key alone, so that rows
+    which refer to it can still be inserted.
+
+    Read in a second statement: one that had to wait for the lock sees the row as it
+    is then, but what it joins (agent, queue, transfer) as it was before.
+    """
+    wanted = tuple(pks)
+    rows = Conversation.objects.select_for_update(no_key=True)
+    list(rows.filter(pk__in=wanted).order_by("pk").values_list("pk"))
+    return {row.pk: row for row in _with_relations().filter(pk__in=wanted)}
 
 
 def lock_agents(*agent_ids: UUID | None) -> None:

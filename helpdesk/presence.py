@@ -55,7 +55,7 @@ def renew(process: UUID, people: Iterable[UUID] = ()) -> bool:
     desk was down, and nobody's absence meanwhile counts. Idempotent."""
     now = db_now()
     until = now + dt.timedelta(seconds=LEASE_SECONDS)
-    was_up = ServerProcess.objects.filter(alive_until__gt=now).exists()
+    was_up = desk_is_up(now)
     renewed = ServerProcess.objects.filter(pk=process).update(alive_until=until)
     if not renewed:
         ServerProcess.objects.create(pk=process, started_at=now, alive_until=until)
@@ -65,6 +65,11 @@ def renew(process: UUID, people: Iterable[UUID] = ()) -> bool:
             ignore_conflicts=True,
         )
     return not was_up
+
+
+def desk_is_up(now: dt.datetime) -> bool:
+    """Whether any process has lately said that it lives."""
+    return ServerProcess.objects.filter(alive_until__gt=now).exists()
 
 
 def arrive(process: UUID, person: UUID, until: dt.datetime | None = None) -> None:

@@ -130,7 +130,9 @@ def _waiting(
     now: dt.datetime,
 ) -> Waiting:
     agents, passed_at = passed.get(row.pk, (set(), None))
-    waited = (now - row.waiting_since).total_seconds()
+    pending = conversations.pending_transfer(row)
+    asked = pending.at if pending else row.waiting_since
+    waited = (now - asked).total_seconds()
     return Waiting(
         id=row.pk,
         queue=queue.pk,
@@ -181,8 +183,7 @@ def _last_agents(rows: Sequence[Conversation]) -> dict[UUID, UUID]:
 
 
 def _apply(pairings: Sequence[Pairing], rules: Mapping[int, Rule]) -> None:
-    ids = sorted(pairing.conversation for pairing in pairings)
-    rows = {row.pk: row for row in map(conversations.locked, ids)}
+    rows = conversations.locked_all(pairing.conversation for pairing in pairings)
     agents = holding.agents().in_bulk({pairing.agent for pairing in pairings})
     for pairing in pairings:
         give(rows[pairing.conversation], agents[pairing.agent], pairing)
@@ -191,16 +192,19 @@ def _apply(pairings: Sequence[Pairing], rules: Mapping[int, Rule]) -> None:
 
 
 def give(conversation: Conversation, agent: Agent, pairing: Pairing) -> None:
-    """Carry out a decision, if the conversation is still as it was before its lock."""
-    if conversation.state == Conversation.State.ENDED:
+    """Carry out a decision, if the conversation still waits for somebody: it may have
+    ended, or somebody may have taken it, before its row was locked."""
+    waits = conversation.state == Conversation.State.WAITING
+    pending = conversations.pending_transfer(conversation)
+    if not waits and not (pending and conversation.agent_id != agent.pk):
         return
     if pairing.new_cycle:
         conversation.cycle += 1
     if pairing.offer:
         offers.make(conversation, agent, pairing.why)
-    elif conversation.state == Conversation.State.WAITING:
+    elif waits:
         holding.assign(conversation, agent, pairing.why)
-    elif conversations.pending_transfer(conversation):
+    else:
         complete(conversation, agent, pairing.why)
 
 

@@ -151,7 +151,9 @@ def lapse(offer_id: int) -> list[int]:
         agent.lapses = 0
     agent.save(update_fields=["lapses", "status", "status_reason"])
     conversations.tell_agent(agent)
-    return [conversation.queue_id]
+    pending = conversations.pending_transfer(conversation)
+    going_to = pending.to_queue_id if pending else None
+    return [going_to or conversation.queue_id]
 
 
 def _pass(conversation: Conversation, offer: Assignment, why: str) -> None:

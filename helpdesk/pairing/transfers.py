@@ -22,10 +22,12 @@ def transfer(agent: Agent, frame: protocol.Transfer) -> protocol.Frame:
     others hold, and to themselves, which takes it over at once.
 
     Raises ConversationUnknown, NotYours, Ended, QueueUnknown, AgentUnavailable, Full,
-    TooLong, Forbidden (to nobody, or to both an agent and a queue).
+    TooLong, Forbidden (to nobody, or to who holds it already).
     """
     target = _agent(frame.to.agent)
     conversation = _transferable(agent, frame.conversation, target)
+    if target:
+        target.refresh_from_db()  # as it is under its lock
     holder = conversation.agent
     assert holder is not None  # noqa: S101 (an active conversation has an agent)
     note = (frame.note or "").strip()
@@ -34,8 +36,10 @@ def transfer(agent: Agent, frame: protocol.Transfer) -> protocol.Frame:
     conversations.drop_transfer(conversation)
     if target is None:
         _to_queue(conversation, agent, _queue(conversation, frame.to.queue), note)
+    elif target.pk == holder.pk:
+        raise Forbidden(f"{holder.name} holds it already.")
     elif target.pk == agent.pk:
-        _take_over(conversation, agent)
+        _take_over(conversation, target)
     else:
         _to_agent(conversation, agent, target, note)
     if note:
@@ -121,8 +125,6 @@ def _pend(
 
 
 def _take_over(conversation: Conversation, agent: Agent) -> None:
-    if conversation.agent_id == agent.pk:
-        raise Forbidden("You hold it already.")
     holding.check_room(agent)
     complete(conversation, agent, f"{agent.name} took it over.")
 
