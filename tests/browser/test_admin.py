@@ -203,6 +203,17 @@ async def test_the_policy_holds_on_every_page_of_the_back_office(desk: Desk) -> 
     assert desk.complaints == []
 
 
+async def test_so_it_does_when_opening_hours_are_filled_in(desk: Desk) -> None:
+    await desk.sign_in("mona")
+    await desk.open(desk.queue)
+    await desk.page.click("#opening_slots-group .add-row a")
+    await desk.page.click("#opening_slots-0 .field-opens .clock-icon")
+    await desk.page.click(".clockbox:visible >> text=Noon")
+    value = await desk.page.input_value("[name=opening_slots-0-opens]")
+    assert value == "12:00:00"
+    assert desk.complaints == []
+
+
 async def test_the_picture_of_a_message_is_shown(desk: Desk) -> None:
     await desk.sign_in("mona")
     await desk.open(desk.story)
