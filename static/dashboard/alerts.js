@@ -8,6 +8,7 @@ import { gist, nameOf } from "./story.js";
 /** @typedef {import("./here.js").Here} Here */
 /** @typedef {import("./desk.js").News} News */
 
+const RING_MS = 4_000;
 const SOUND_GAP_MS = 1_500; // five messages at once are one sound
 
 /** @param {Here} here */
@@ -17,13 +18,18 @@ export function watch(here) {
   here.desk.onNews = (news) => {
     const looking = document.hasFocus() && here.view.open.value === news.talk.id;
     if (news.kind === "lost") here.view.say(lostWords(news));
-    if (news.kind === "ended" || news.kind === "lost" || looking || !loudest()) return;
+    if (news.kind === "withdrawn") here.view.say(withdrawnWords(news));
+    if (["ended", "lost", "withdrawn"].includes(news.kind) || looking || !loudest()) return;
     if (here.prefs.sound.value && Date.now() - heard > SOUND_GAP_MS) {
       heard = Date.now();
       chime();
     }
     if (here.prefs.notifications.value && !document.hasFocus()) notify(here, news);
   };
+  // What rings, rings until it is handled.
+  setInterval(() => {
+    if (here.desk.offers.value.length && here.prefs.sound.value && loudest()) chime();
+  }, RING_MS);
   here.feed.onLost = ({ text }) => here.view.say(_("Not sent, for the conversation is not yours any more: %(text)s", { text: text.slice(0, 80) }));
   effect(() => {
     const unread = here.desk.unread.value;
@@ -41,7 +47,8 @@ export async function allowNotifications() {
 function notify({ view }, { kind, talk, message }) {
   if (!("Notification" in window) || Notification.permission !== "granted") return;
   const name = nameOf(talk.customer.value);
-  const title = kind === "assigned" ? _("%(name)s has come to you", { name }) : name;
+  const titles = { assigned: _("%(name)s has come to you", { name }), offered: _("%(name)s is offered to you", { name }) };
+  const title = titles[/** @type {"assigned"} */ (kind)] ?? name;
   const shown = new Notification(title, { body: gist(message), tag: talk.id });
   shown.onclick = () => {
     window.focus();
@@ -56,6 +63,21 @@ function lostWords({ talk }) {
   const { state, agent } = talk.facts.value;
   if (state === "waiting") return _("%(name)s is back in the line.", { name });
   return _("%(agent)s has the conversation with %(name)s now.", { agent: agent?.name ?? "", name });
+}
+
+/** @param {News} news */
+function withdrawnWords({ talk, why }) {
+  const name = nameOf(talk.customer.value);
+  switch (why) {
+    case "lapsed":
+      return _("You did not answer in time: %(name)s is offered to somebody else.", { name });
+    case "taken":
+      return _("A colleague has taken %(name)s.", { name });
+    case "customer_left":
+      return _("%(name)s has left.", { name });
+    default:
+      return "";
+  }
 }
 
 /** Several tabs of one agent make one sound: the first that opened. Where locks are

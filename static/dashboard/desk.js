@@ -20,7 +20,9 @@ import { Talk, place } from "./talk.js";
  *   connected: boolean, active: boolean, load: number, capacity: number}} Agent */
 /** @typedef {{id: string, name: string, open: boolean, waiting: number, active: number,
  *   longest_wait_seconds: number, staffed: number}} Queue */
-/** @typedef {{kind: "assigned"|"message"|"lost"|"ended", talk: Talk, message?: Message}} News */
+/** A conversation rings for this agent until its time is up.
+ * @typedef {{id: string, talk: Talk, why: string, seconds: number, until: number}} Offer */
+/** @typedef {{kind: "assigned"|"message"|"lost"|"ended"|"offered"|"withdrawn", talk: Talk, message?: Message, why?: string}} News */
 
 const HELLO_TALKS = 400; // a frame holds 64 KiB, an entry takes about 120 bytes
 
@@ -37,12 +39,15 @@ export class Desk {
     /** Ids this agent holds, and those that ended but have not been put away. */
     this.held = signal(/** @type {string[]} */ ([]));
     this.waiting = signal(/** @type {string[]} */ ([]));
+    this.offers = signal(/** @type {Offer[]} */ ([]));
 
     /** Whoever waits for an answer longest comes first, then the newest. */
     this.mine = computed(() => this.#all(this.held.value).sort(byNeed));
     this.lines = computed(() => {
       const lines = new Map(this.queues.value.map((queue) => [queue.id, /** @type {Talk[]} */ ([])]));
-      for (const talk of this.#all(this.waiting.value)) lines.get(talk.facts.value.queue.id)?.push(talk);
+      for (const talk of this.#all(this.waiting.value)) {
+        if (!this.rings(talk.id)) lines.get(talk.line ?? "")?.push(talk);
+      }
       for (const line of lines.values()) line.sort(byPosition);
       return lines;
     });
@@ -72,6 +77,8 @@ export class Desk {
     "conversation.changed": (frame) => this.changed(frame.conversation),
     "agent.changed": (frame) => this.agent(frame.agent),
     "queue.changed": (frame) => this.#queue(frame.queue),
+    "offer.made": (frame) => this.#offered(frame),
+    "offer.withdrawn": (frame) => this.#withdrawn(frame),
     typing: (frame) => this.#typing(frame),
     pong: (frame) => this.#pong(frame),
   });
@@ -80,7 +87,8 @@ export class Desk {
   #welcome(frame) {
     const before = this.#talks;
     this.#talks = new Map();
-    for (const conversation of [...frame.conversations, ...frame.waiting]) {
+    const offered = frame.offers.map((/** @type {any} */ offer) => offer.conversation);
+    for (const conversation of [...frame.conversations, ...frame.waiting, ...offered]) {
       const talk = before.get(conversation.id) ?? new Talk(conversation);
       talk.restart(conversation);
       this.#talks.set(talk.id, talk);
@@ -95,6 +103,7 @@ export class Desk {
     this.limits.value = frame.limits;
     this.held.value = frame.conversations.map(idOf);
     this.waiting.value = frame.waiting.map(idOf);
+    this.offers.value = frame.offers.map((/** @type {any} */ offer) => this.#offer(offer));
     this.welcomed.value = true;
   }
 
@@ -125,17 +134,62 @@ export class Desk {
     const talk = this.#talks.get(conversation.id) ?? new Talk(conversation);
     const heldBefore = this.holds(talk) && this.held.value.includes(talk.id);
     talk.change(conversation);
-    const { state, queue } = talk.facts.value;
+    const { state } = talk.facts.value;
     const mineNow = this.holds(talk);
-    const waits = state === "waiting" && this.queues.value.some(({ id }) => id === queue.id);
+    const waits = !mineNow && this.queues.value.some(({ id }) => id === talk.line);
     const finished = heldBefore && state === "ended";
-    if (mineNow || waits || finished || talk.id === this.#open) this.#talks.set(talk.id, talk);
+    if (mineNow) this.#silence(talk.id);
+    if (mineNow || waits || finished || this.rings(talk.id) || talk.id === this.#open) this.#talks.set(talk.id, talk);
     else this.#talks.delete(talk.id);
     this.held.value = listed(this.held.value, talk.id, mineNow || finished || (state === "ended" && this.held.value.includes(talk.id)));
     this.waiting.value = listed(this.waiting.value, talk.id, waits);
     if (mineNow && !heldBefore) this.onNews({ kind: "assigned", talk });
     if (finished) this.onNews({ kind: "ended", talk });
     if (heldBefore && !mineNow && !finished) this.onNews({ kind: "lost", talk });
+  }
+
+  /** @param {any} frame */
+  #offered(frame) {
+    const { id } = frame.conversation;
+    const talk = this.#talks.get(id) ?? new Talk(frame.conversation);
+    talk.change(frame.conversation);
+    this.#talks.set(id, talk);
+    this.#silence(id);
+    this.offers.value = [...this.offers.value, this.#offer(frame)];
+    this.onNews({ kind: "offered", talk });
+  }
+
+  /** @param {any} offer @returns {Offer} */
+  #offer({ conversation: { id }, seconds, why }) {
+    const talk = /** @type {Talk} */ (this.#talks.get(id));
+    return { id, talk, why, seconds, until: Date.now() + seconds * 1000 };
+  }
+
+  /** @param {{conversation: string, why: string}} frame */
+  #withdrawn({ conversation, why }) {
+    const talk = this.#talks.get(conversation);
+    if (!talk || !this.rings(conversation)) return;
+    this.#silence(conversation);
+    this.#forget(talk);
+    this.onNews({ kind: "withdrawn", talk, why });
+  }
+
+  /** Accepted, declined or withdrawn. @param {string} id */
+  #silence(id) {
+    if (this.rings(id)) this.offers.value = this.offers.value.filter((offer) => offer.id !== id);
+  }
+
+  /** @param {string} id */
+  rings(id) {
+    return this.offers.value.some((offer) => offer.id === id);
+  }
+
+  /** Unless it has a place on this screen. @param {Talk} talk */
+  #forget(talk) {
+    const { id } = talk;
+    if (this.holds(talk) || this.waiting.value.includes(id) || this.rings(id) || id === this.#open) return;
+    this.held.value = listed(this.held.value, id, false);
+    this.#talks.delete(id);
   }
 
   /** @param {Agent} agent */
@@ -201,10 +255,7 @@ export class Desk {
   look(id) {
     const left = this.#talks.get(this.#open);
     this.#open = id;
-    if (!left || left.id === id) return;
-    if (this.waiting.value.includes(left.id) || this.holds(left)) return;
-    this.held.value = listed(this.held.value, left.id, false);
-    this.#talks.delete(left.id);
+    if (left && left.id !== id) this.#forget(left);
   }
 
   /** What somebody looks at. */
@@ -231,7 +282,7 @@ export class Desk {
 
   /** @param {Talk} talk */
   #reads(talk) {
-    return talk.id === this.#open && talk.facts.value.state === "waiting";
+    return talk.id === this.#open && (talk.line !== null || this.rings(talk.id));
   }
 
   resume() {

@@ -108,6 +108,32 @@ export class Feed {
     this.#look();
   }
 
+  /** What rings for me. @param {string} conversation */
+  async accept(conversation) {
+    const ack = await this.#ask({ type: "offer.accept", conversation });
+    this.#desk.changed(ack.conversation);
+    this.#look();
+  }
+
+  /** @param {string} conversation */
+  async decline(conversation) {
+    await this.#ask({ type: "offer.decline", conversation });
+    this.#desk.apply({ type: "offer.withdrawn", conversation, why: "declined" });
+  }
+
+  /** The conversation stays with me until somebody has accepted it.
+   * @param {string} conversation @param {{queue?: string, agent?: string}} to @param {string} note */
+  async transfer(conversation, to, note) {
+    const ack = await this.#ask({ type: "conversation.transfer", conversation, to, ...(note && { note }) });
+    this.#desk.changed(ack.conversation);
+  }
+
+  /** @param {string} conversation @param {string[]} tags all of them */
+  async tag(conversation, tags) {
+    const ack = await this.#ask({ type: "conversation.tag", conversation, tags });
+    this.#desk.changed(ack.conversation);
+  }
+
   /** @param {string} status @param {string} [reason] */
   async setStatus(status, reason) {
     const ack = await this.#ask({ type: "status.set", status, ...(reason && { reason }) });
@@ -272,7 +298,7 @@ export class Feed {
   /** The messages of the line go to nobody: whoever reads there has to ask. */
   #readLine() {
     const talk = this.#desk.looked;
-    if (talk?.facts.value.state !== "waiting" || document.hidden) return;
+    if (!talk || this.#desk.holds(talk) || talk.facts.value.state === "ended" || document.hidden) return;
     const after = talk.held?.[0];
     if (after) void this.#fetch(talk.id, { after });
   }

@@ -10,23 +10,31 @@ export const SHORTCUTS = () => [
   { keys: ["Alt+N"], does: _("Next unread conversation") },
   { keys: ["Alt+↓", "Alt+↑"], does: _("Next or previous conversation") },
   { keys: ["Alt+T"], does: _("Take the first in line") },
+  { keys: ["Alt+A", "Enter"], does: _("Accept what is offered") },
+  { keys: ["Alt+D", "Esc"], does: _("Decline what is offered") },
   { keys: ["/"], does: _("Canned replies") },
   { keys: ["Alt+M"], does: _("Reply or note") },
   { keys: ["Enter"], does: _("Send") },
   { keys: ["Shift Enter"], does: _("New line") },
+  { keys: ["Alt+G"], does: _("Give the conversation to somebody else") },
   { keys: ["Alt+E"], does: _("End the conversation") },
   { keys: ["↓", "↑"], does: _("Walk the list") },
   { keys: ["Esc"], does: _("Close, or back to the list") },
   { keys: ["?"], does: _("This sheet") },
 ];
 
-/** @param {Here} here @param {(talk: import("./talk.js").Talk) => void} take */
-export function listen(here, take) {
+/** @typedef {{take: (talk: import("./talk.js").Talk) => void, accept: (id: string) => void, decline: (id: string) => void}} Acts */
+
+/** @param {Here} here @param {Acts} acts */
+export function listen(here, acts) {
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.defaultPrevented) return;
-    const act = actions(here, take)[chord(event)];
+    const act = actions(here, acts)[chord(event)];
     if (!act || (here.view.dialog.value && chord(event) !== "Mod+KeyK")) return;
-    if (single(event) && (!here.prefs.singleKeys.value || writes(event.target))) return;
+    if (["Enter", "Escape"].includes(event.key)) {
+      // Only while nothing has the keyboard: elsewhere these have a meaning of their own.
+      if (document.activeElement !== document.body) return;
+    } else if (single(event) && (!here.prefs.singleKeys.value || writes(event.target))) return;
     event.preventDefault();
     act();
   });
@@ -47,11 +55,19 @@ function writes(target) {
   return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
 }
 
-/** @param {Here} here @param {(talk: import("./talk.js").Talk) => void} take @returns {Record<string, () => void>} */
-function actions({ desk, view, drafts }, take) {
+/** @param {Here} here @param {Acts} acts @returns {Record<string, () => void>} */
+function actions({ desk, view, drafts }, { take, accept, decline }) {
+  const offer = desk.offers.value[0];
+  const ringing = offer && {
+    "Alt+KeyA": () => accept(offer.id),
+    "Alt+KeyD": () => decline(offer.id),
+    Enter: () => accept(offer.id),
+    Escape: () => decline(offer.id),
+  };
   const open = desk.talk(view.open.value);
   const held = open && desk.holds(open) ? open : undefined;
   return {
+    ...ringing,
     "Mod+KeyK": () => (view.dialog.value = view.dialog.value?.name === "jump" ? null : { name: "jump" }),
     "Alt+KeyN": () => nextUnread(desk, view),
     "Alt+ArrowDown": () => neighbour(desk, view, 1),
@@ -62,6 +78,9 @@ function actions({ desk, view, drafts }, take) {
     },
     "Alt+KeyE": () => {
       if (held) view.dialog.value = { name: "end", id: held.id };
+    },
+    "Alt+KeyG": () => {
+      if (held) view.dialog.value = { name: "transfer", id: held.id };
     },
     "Alt+KeyM": () => {
       if (!held) return;

@@ -9,7 +9,7 @@ import { Feed } from "./feed.js";
 import { listen } from "./keys.js";
 import { tick } from "./now.js";
 import { App } from "./parts/app.js";
-import { taker } from "./parts/rail.js";
+import { deciding } from "./deciding.js";
 import { Prefs } from "./prefs.js";
 import { html, render } from "./ui.js";
 import { View } from "./view.js";
@@ -31,6 +31,6 @@ const here = {
 };
 tick();
 watch(here);
-listen(here, taker(here));
+listen(here, deciding(here));
 render(html`<${App} here=${here} />`, root);
 here.feed.open();

@@ -19,6 +19,10 @@ const EVENTS = {
   agent_back: ({ name }) => _("%(name)s is back.", { name }),
   requeued: ({ name }) =>
     name ? _("%(name)s did not come back: to the front of the line.", { name }) : _("Back to the front of the line."),
+  transferred: ({ name }) => _("%(name)s has taken over.", { name }),
+  transfer_back: ({ name, why }) =>
+    why === "declined" ? _("%(name)s declined the transfer.", { name }) : _("%(name)s did not answer the transfer.", { name }),
+  idle_warning: ({ minutes }) => _("The customer is asked whether they are still there. This ends in %(minutes)s min.", { minutes }),
   ended: ({ by, name, outcome }) => {
     if (by === "customer") return _("The customer ended the conversation.");
     if (by === "agent") return _("%(name)s ended the conversation.", { name });
@@ -61,7 +65,7 @@ export function items(messages) {
       day = today;
       group = null;
     }
-    if (message.kind === "system") {
+    if (message.kind === "system" || message.author.kind === "system") {
       drawn.push({ kind: "system", key, message });
       group = null;
     } else if (group && continues(group, message)) {

@@ -36,7 +36,7 @@ export class Talk {
         (message) => message.seq > read && message.author.kind === "customer" && message.kind === "text",
       ).length;
     });
-    this.last = computed(() => lastOf(this.messages.value, ({ kind }) => kind !== "system"));
+    this.last = computed(() => lastOf(this.messages.value, ({ kind, author }) => kind !== "system" && author.kind !== "system"));
     /** When the customer began to wait for an answer, or null when it is the customer's turn. */
     this.owedSince = computed(() => firstUnanswered(this.messages.value)?.at ?? null);
     this.#known = place(conversation);
@@ -105,6 +105,12 @@ export class Talk {
   /** A message left while nobody was there. */
   get left() {
     return !!this.facts.value.left;
+  }
+
+  /** The queue in whose line it stands, also while it is handed to another one. */
+  get line() {
+    const { state, queue, transfer } = this.facts.value;
+    return transfer?.to.queue ?? (state === "waiting" ? queue.id : null);
   }
 
   /** Since when the customer has been here. */

@@ -5,7 +5,7 @@
 
 import { computed, signal } from "../vendor/signals-core.js";
 
-/** @typedef {{name: "keys"|"jump"|"settings"}|{name: "end", id: string}} Dialog */
+/** @typedef {{name: "keys"|"jump"|"settings"}|{name: "end"|"transfer", id: string}} Dialog */
 
 const NOTICE_MS = 8_000;
 

@@ -2,10 +2,12 @@
 
 import { clock, full, span } from "../../chat/format.js";
 import { _, locale } from "../../chat/words.js";
-import { html } from "../ui.js";
+import { whyNot } from "../deciding.js";
+import { html, useState } from "../ui.js";
 import { useHere } from "../here.js";
 import { nameOf, outcomeName, safeLink, told } from "../story.js";
 import { now } from "../now.js";
+import { place } from "../talk.js";
 import { address } from "../view.js";
 import { Avatar, Icon } from "./small.js";
 
@@ -87,9 +89,36 @@ function Facts({ talk }) {
       ${waited !== undefined && html`<${Fact} name=${_("Waited")}>${Number(waited) < 60 ? _("less than a minute") : span(Number(waited))}<//>`}
       ${ended && html`<${Fact} name=${_("Ended")}><time datetime=${ended} title=${full(ended)}>${clock(ended)}</time>${outcome && ` · ${outcomeName(outcome)}`}<//>`}
       ${rating && html`<${Fact} name=${_("Rating")}><${Stars} rating=${rating} /><//>`}
-      ${tags.length > 0 && html`<${Fact} name=${_("Tags")}>${tags.join(", ")}<//>`}
     </dl>
+    <${Tags} talk=${talk} tags=${tags} />
   </section>`;
+}
+
+/** @param {{talk: Talk, tags: string[]}} props */
+function Tags({ talk, tags }) {
+  const { desk, feed, view } = useHere();
+  const [text, setText] = useState("");
+  const mine = desk.holds(talk);
+  const change = (/** @type {string[]} */ wanted) =>
+    feed.tag(talk.id, wanted).catch((refusal) => view.say(whyNot(refusal, talk)));
+  const add = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (text.trim()) void change([...tags, text.trim()]);
+    setText("");
+  };
+  if (!mine && tags.length === 0) return null;
+  return html`<div class="tags">
+    ${tags.map(
+      (tag) => html`<span class="tag" key=${tag}>${tag}${
+        mine &&
+        html`<button type="button" onClick=${() => change(tags.filter((one) => one !== tag))}>
+          <${Icon} name="x" /><span class="heard">${_("Remove %(name)s", { name: tag })}</span></button>`
+      }</span>`,
+    )}
+    ${mine &&
+    html`<form onSubmit=${add}><input value=${text} maxlength="40" aria-label=${_("Add a tag")} placeholder=${_("Add a tag")}
+      onInput=${(/** @type {any} */ event) => setText(event.target.value)} /></form>`}
+  </div>`;
 }
 
 /** @param {{rating: number}} props */
@@ -101,13 +130,13 @@ function Stars({ rating }) {
 /** @param {{talk: Talk}} props */
 function Story({ talk }) {
   const { why } = talk.facts.value;
-  const lines = talk.messages.value.filter(({ kind }) => kind === "system");
+  const lines = talk.messages.value.filter(({ kind, author }) => kind === "system" || author.kind === "system");
   return html`<section>
     <h3>${_("How it came here")}</h3>
     ${why && html`<p class="why" dir="auto">${why}</p>`}
     ${lines.length > 0 &&
     html`<ol class="story">${lines.map(
-      (message) => html`<li key=${message.seq}><time datetime=${message.at} title=${full(message.at)}>${clock(message.at)}</time><span>${told(message)}</span></li>`,
+      (message) => html`<li key=${place(message)}><time datetime=${message.at} title=${full(message.at)}>${clock(message.at)}</time><span>${told(message)}</span></li>`,
     )}</ol>`}
   </section>`;
 }

@@ -3,12 +3,14 @@
 import { _, n_ } from "../../chat/words.js";
 import { html, useEffect, useLayoutEffect, useRef } from "../ui.js";
 import { useHere } from "../here.js";
+import { deciding } from "../deciding.js";
 import { nameOf, outcomeName } from "../story.js";
 import { address } from "../view.js";
 import { Composer } from "./composer.js";
 import { Messages } from "./messages.js";
 import { Avatar, Icon, Span, keyName } from "./small.js";
-import { Take, useTake } from "./rail.js";
+import { Answers } from "./offers.js";
+import { Take } from "./rail.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
 
@@ -48,8 +50,8 @@ function Open({ talk }) {
 
 /** @param {{talk: Talk, mine: boolean}} props */
 function Head({ talk, mine }) {
-  const { view } = useHere();
-  const { id, queue, state, created_at: since, started_at: started } = talk.facts.value;
+  const { desk, view } = useHere();
+  const { id, queue, state, created_at: since, started_at: started, transfer, gone_since: gone } = talk.facts.value;
   const customer = talk.customer.value;
   return html`<header class="talk-head">
     <a class="icon-button back" href="#/"><${Icon} name="arrow-left" /><span class="heard">${_("Back to the list")}</span></a>
@@ -60,27 +62,44 @@ function Head({ talk, mine }) {
         <span>${queue.name}</span>
         ${state !== "ended" && html`<span><${Span} since=${started ?? since} /></span>`}
         ${state !== "ended" &&
-        html`<span class=${customer.online ? "good" : ""}>${customer.online ? _("on the page") : _("not on the page")}</span>`}
+        html`<span class=${customer.online ? "good" : ""}>${customer.online ? _("on the page") : _("not on the page")}${
+          gone && !customer.online ? html`, <${Span} since=${gone} />` : ""
+        }</span>`}
+        ${transfer && mine && html`<span class="waits">${_("waits for %(name)s", { name: targetName(desk, transfer.to) })}</span>`}
       </p>
     </div>
     <a class="button about-link" href=${view.about.value ? address(id) : `${address(id)}/about`}
       aria-current=${view.about.value ? "true" : undefined}><${Icon} name="user" />${_("Customer")}</a>
     ${mine &&
-    html`<button type="button" class="button end" onClick=${() => (view.dialog.value = { name: "end", id })}>
+    html`<button type="button" class="button give" onClick=${() => (view.dialog.value = { name: "transfer", id })}>
+      <${Icon} name="arrow-right-left" />${_("Transfer")}
+    </button>
+    <button type="button" class="button end" onClick=${() => (view.dialog.value = { name: "end", id })}>
       <${Icon} name="circle-check" />${_("End")}
     </button>`}
   </header>`;
 }
 
+/** @param {import("../desk.js").Desk} desk @param {{queue?: string, agent?: string}} to */
+function targetName(desk, { queue, agent }) {
+  const target = agent ? desk.agents.value.get(agent) : desk.queues.value.find(({ id }) => id === queue);
+  return target?.name ?? _("an answer");
+}
+
 /** Where the composer would stand. @param {{talk: Talk}} props */
 function Instead({ talk }) {
+  const { desk } = useHere();
   const { state, outcome, agent } = talk.facts.value;
   const name = nameOf(talk.customer.value);
   if (talk.gone.value) return html`<p class="instead">${_("This conversation left you while you were away.")}</p>`;
   if (state === "ended") {
     return html`<p class="instead"><span>${_("This conversation has ended.")}</span><span class="tag">${outcomeName(outcome)}</span></p>`;
   }
-  if (state === "waiting") {
+  if (desk.rings(talk.id)) {
+    return html`<div class="instead"><span>${_("%(name)s is offered to you. You are reading along unseen.", { name })}</span>
+      <${Answers} id=${talk.id} name=${name} /></div>`;
+  }
+  if (talk.line !== null) {
     return html`<div class="instead"><span>${_("%(name)s waits in line. You are reading along unseen.", { name })}</span>
       <${Take} talk=${talk} class="primary" /></div>`;
   }
@@ -90,7 +109,7 @@ function Instead({ talk }) {
 /** Nothing is open: say what waits, or that all is quiet. */
 function Nothing() {
   const { desk, feed, view } = useHere();
-  const take = useTake();
+  const { take } = deciding(useHere());
   const me = desk.me.value;
   const first = desk.first.value;
   const waiting = desk.waiting.value.length;

@@ -1,11 +1,13 @@
 // dashboard/parts/dialogs.js – what asks for a moment: end, jump, shortcuts, settings
 
-import { _, locale } from "../../chat/words.js";
+import { _, locale, n_ } from "../../chat/words.js";
 import { allowNotifications } from "../alerts.js";
 import { html, useId, useRef, useState } from "../ui.js";
 import { useHere } from "../here.js";
+import { whyNot } from "../deciding.js";
 import { SHORTCUTS } from "../keys.js";
 import { gist, nameOf } from "../story.js";
+import { statusName } from "./status.js";
 import { Avatar, Icon, Modal, Span, Switch, keyName } from "./small.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
@@ -17,8 +19,9 @@ export function Dialogs() {
   if (dialog?.name === "keys") return html`<${Keys} onClose=${close} />`;
   if (dialog?.name === "jump") return html`<${Jump} onClose=${close} />`;
   if (dialog?.name === "settings") return html`<${Settings} onClose=${close} />`;
-  const talk = dialog?.name === "end" ? desk.talk(dialog.id) : undefined;
-  return talk ? html`<${End} talk=${talk} onClose=${close} />` : null;
+  const talk = dialog && "id" in dialog ? desk.talk(dialog.id) : undefined;
+  if (!talk) return null;
+  return html`<${dialog?.name === "end" ? End : Transfer} talk=${talk} onClose=${close} />`;
 }
 
 /** @param {{talk: Talk, onClose: () => void}} props */
@@ -59,6 +62,70 @@ function End({ talk, onClose }) {
       </div>
     </form>
   <//>`;
+}
+
+/** Colleagues who could take it now, then queues. @param {{talk: Talk, onClose: () => void}} props */
+function Transfer({ talk, onClose }) {
+  const { desk, feed, view } = useHere();
+  const name = nameOf(talk.customer.value);
+  const targets = transferTargets(desk, talk);
+  const [to, setTo] = useState(targets.find(({ free }) => free)?.value ?? "");
+  const [note, setNote] = useState("");
+  const give = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const target = targets.find(({ value }) => value === to);
+    if (!target) return;
+    onClose();
+    try {
+      await feed.transfer(talk.id, target.to, note.trim());
+      view.say(_("%(target)s is asked. Until then %(name)s stays with you.", { target: target.name, name }));
+    } catch (refusal) {
+      view.say(whyNot(/** @type {any} */ (refusal), talk));
+    }
+  };
+  return html`<${Modal} label=${_("Transfer")} onClose=${onClose}>
+    <form onSubmit=${give}>
+      <h2>${_("Give %(name)s to whom?", { name })}</h2>
+      <fieldset class="outcomes">
+        <legend class="heard">${_("To whom")}</legend>
+        ${targets.map(
+          ({ value, name: target, hint, free }) => html`<label class=${`outcome ${free ? "" : "unfree"}`} key=${value}>
+            <input type="radio" name="to" value=${value} checked=${to === value} disabled=${!free} autofocus=${to === value}
+              onChange=${() => setTo(value)} />
+            <span class="who">${target}</span><span class="hint">${hint}</span>
+          </label>`,
+        )}
+      </fieldset>
+      <label class="note-field">${_("Note for whoever takes it")}
+        <textarea rows="2" value=${note} maxlength=${desk.limits.value.text}
+          onInput=${(/** @type {any} */ event) => setNote(event.target.value)}></textarea></label>
+      <div class="buttons">
+        <button type="button" class="button" onClick=${onClose}>${_("Keep talking")}</button>
+        <button type="submit" class="button primary" disabled=${!to}>${_("Transfer")}</button>
+      </div>
+    </form>
+  <//>`;
+}
+
+/** @param {import("../desk.js").Desk} desk @param {Talk} talk */
+function transferTargets(desk, talk) {
+  const agents = [...desk.agents.value.values()]
+    .filter(({ id }) => id !== desk.me.value?.id)
+    .map(({ id, name, status, connected, load, capacity }) => ({
+      value: `agent ${id}`,
+      to: /** @type {{agent?: string, queue?: string}} */ ({ agent: id }),
+      name,
+      free: connected && status === "online" && load < capacity,
+      hint: `${connected ? statusName(status) : _("Not connected")} · ${load}/${capacity}`,
+    }));
+  const queues = desk.queues.value.map(({ id, name, waiting }) => ({
+    value: `queue ${id}`,
+    to: { queue: id },
+    name,
+    free: id !== talk.facts.value.queue.id,
+    hint: n_("Queue, %(n)s person waits", "Queue, %(n)s people wait", waiting),
+  }));
+  return [...agents.sort((a, b) => Number(b.free) - Number(a.free)), ...queues];
 }
 
 /** @param {{onClose: () => void}} props */

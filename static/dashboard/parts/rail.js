@@ -3,8 +3,10 @@
 import { _, n_ } from "../../chat/words.js";
 import { html, useComputed, useRef } from "../ui.js";
 import { useHere } from "../here.js";
+import { deciding } from "../deciding.js";
 import { gist, nameOf } from "../story.js";
 import { address } from "../view.js";
+import { Offers } from "./offers.js";
 import { Status, statusName } from "./status.js";
 import { Age, Avatar, Icon, Span, keyName } from "./small.js";
 
@@ -22,7 +24,7 @@ export function Rail() {
       </button>
     </div>
     <div class="rail-lists">
-      ${desk.welcomed.value ? html`<${Mine} /><${Lines} /><${Colleagues} />` : html`<${Skeleton} />`}
+      ${desk.welcomed.value ? html`<${Offers} /><${Mine} /><${Lines} /><${Colleagues} />` : html`<${Skeleton} />`}
     </div>
     <div class="rail-foot">
       <button type="button" onClick=${() => (view.dialog.value = { name: "settings" })}>
@@ -116,14 +118,14 @@ function Line({ queue }) {
 /** @param {{talk: Talk, position: number}} props */
 function LineRow({ talk, position }) {
   const { view } = useHere();
-  const { id, left, created_at: since } = talk.facts.value;
+  const { id, left, created_at: since, agent } = talk.facts.value;
   const open = useComputed(() => view.open.value === id).value;
   const customer = talk.customer.value;
   return html`<li class="row in-line">
     <a href=${address(id)} data-row aria-current=${open ? "true" : undefined} onClick=${plainly(() => view.show(id))}>
       <span class="place" aria-hidden="true">${left ? html`<${Icon} name="mail" />` : position}</span>
       <span class="who">${nameOf(customer)}</span>
-      <span class="gist"><span class="waits"><${Span} since=${since} /></span> · ${left ? _("Left a message") : pageOf(customer) || _("Waits for an answer")}</span>
+      <span class="gist"><span class="waits"><${Span} since=${since} /></span> · ${left ? _("Left a message") : agent ? _("from %(agent)s", { agent: agent.name }) : pageOf(customer) || _("Waits for an answer")}</span>
     </a>
     <${Take} talk=${talk} />
   </li>`;
@@ -139,41 +141,9 @@ const pageOf = ({ page }) => page?.title || page?.url || "";
 
 /** @param {{talk: Talk, class?: string}} props */
 export function Take({ talk, class: kind = "" }) {
-  const take = useTake();
+  const { take } = deciding(useHere());
   return html`<button type="button" class=${`button take ${kind}`} data-take=${talk.id} onClick=${() => take(talk)}
     aria-label=${_("Take %(name)s", { name: nameOf(talk.customer.value) })}>${_("Take")}</button>`;
-}
-
-/** Takes somebody from the line and opens the conversation, or says who was quicker. */
-export const useTake = () => taker(useHere());
-
-/** @param {import("../here.js").Here} here */
-export function taker({ feed, view }) {
-  return async (/** @type {Talk} */ talk) => {
-    try {
-      await feed.take(talk.id);
-      view.show(talk.id);
-    } catch (refusal) {
-      view.say(whyNot(/** @type {any} */ (refusal), talk));
-    }
-  };
-}
-
-/** @param {{code: string, message: string}} refusal @param {Talk} talk */
-function whyNot({ code, message }, talk) {
-  const holder = talk.facts.value.agent?.name;
-  switch (code) {
-    case "already_taken":
-      return holder ? _("%(name)s was quicker.", { name: holder }) : _("Somebody else was quicker.");
-    case "full":
-      return _("You have no room for another conversation. End one first.");
-    case "ended":
-      return _("This conversation has ended.");
-    case "offline":
-      return _("No connection to the desk just now. Try again in a moment.");
-    default:
-      return message;
-  }
 }
 
 function Colleagues() {
