@@ -14,14 +14,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk import conversations, pairing, presence
-from helpdesk.admin import OwnRelatedFilter, OwnSites, choices, sites_of
+from helpdesk.admin import OwnRelatedFilter, OwnSites, Rows, choices, sites_of
 from helpdesk.database import db_now
 from helpdesk.models import Queue, QueueMembership
 
 from .models import Agent, CannedReply
 
 
-class MembershipInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+class MembershipInline(Rows):
     model = QueueMembership
     site_path = "queue__site"
     fields = ("queue", "role", "priority")

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from helpdesk.admin import OwnRelatedFilter, OwnSites, ReadOnly, web_link
+from helpdesk.admin import OwnRelatedFilter, OwnSites, ReadOnly, Rows, web_link
 from helpdesk.models import Queue
 
 from .models import Customer, Site
@@ -49,6 +49,7 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
             "locale": forms.Select(choices=settings.LANGUAGES),
             "allowed_origins": forms.Textarea(attrs={"rows": 4}),
             "consent": forms.Textarea(attrs={"rows": 3}),
+            "managers": forms.CheckboxSelectMultiple,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,10 +87,9 @@ GREETINGS = {
 VISIBLE = ("name", "key", "allowed_origins", "locale", "accent", "greeting", "consent")
 
 
-class QueueInline(ReadOnly, OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+class QueueInline(ReadOnly, Rows):
     model = Queue
     fields = ("name", "is_open", "strategy")
-    extra = 0
     show_change_link = True
 
 
@@ -99,7 +99,6 @@ class SiteAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     form = type("SiteForm", (SiteForm,), dict(GREETINGS))
     list_display = ("name", "key", "locale", "created_at")
     search_fields = ("name", "key")
-    filter_horizontal = ("managers",)
     inlines = (QueueInline,)
     change_form_template = "admin/customers/site/change_form.html"
     fieldsets = (
@@ -125,7 +124,7 @@ class SiteAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> Any:
         # Somebody without staff status could not enter the admin anyway.
         kwargs["queryset"] = get_user_model()._default_manager.filter(
-            is_staff=True, is_active=True
+            is_staff=True, is_superuser=False, is_active=True
         )
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 

@@ -11,12 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from . import queues, transcripts  # noqa: F401  (register their pages)
 from .links import web_link
-from .own import OwnRelatedFilter, OwnSites, ReadOnly, choices, sites_of
+from .own import OwnRelatedFilter, OwnSites, ReadOnly, Rows, choices, sites_of
 
 __all__ = [
     "OwnRelatedFilter",
     "OwnSites",
     "ReadOnly",
+    "Rows",
     "choices",
     "sites_of",
     "web_link",

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
 from django.db import models
 from django.db.models import Q, QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 
 from ..models import Queue
@@ -71,3 +72,18 @@ class ReadOnly(BaseModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class LabelledRows(BaseInlineFormSet):  # type: ignore[type-arg]
+    """Each input says its column's name: a screen reader does not see the heading."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for field in form.fields.values():
+            widget = getattr(field.widget, "widget", field.widget)
+            widget.attrs.setdefault("aria-label", field.label)
+
+
+class Rows(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+    formset = LabelledRows
+    extra = 0

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import pairing, snapshots
 from ..database import db_now
 from ..models import Holiday, OpeningSlot, Queue, QueueMembership
-from .own import OwnRelatedFilter, OwnSites
+from .own import OwnRelatedFilter, OwnSites, Rows
 
 
 class QueueList(ChangeList):
@@ -42,24 +42,22 @@ def live_numbers(queue_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     }
 
 
-class MemberInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+class MemberInline(Rows):
     model = QueueMembership
     site_path = "queue__site"
     fields = ("agent", "role", "priority")
     extra = 1
 
 
-class OpeningSlotInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+class OpeningSlotInline(Rows):
     model = OpeningSlot
     site_path = "queue__site"
-    extra = 0
     verbose_name_plural = _("opening hours (none: always open)")
 
 
-class HolidayInline(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+class HolidayInline(Rows):
     model = Holiday
     site_path = "queue__site"
-    extra = 0
 
 
 class QueueForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -91,7 +91,6 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
     show_full_result_count = False  # counting all of a year's rows takes seconds
     date_hierarchy = "created_at"
     search_fields = ("messages__text",)  # shows the box; get_search_results searches
-    search_help_text = _("Words of the conversation, a name or an e-mail address")
     actions = ("export_csv", "export_json", "export_text")
 
     def get_urls(self) -> list[URLPattern]:
