@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -31,6 +31,7 @@ from tests.shop import Shop, change, stored, texts
 CANARY = "<img src=x onerror=document.title='canary'>"
 CART = {"url": "https://shop.example/cart", "title": "Cart"}
 LOST = 4012  # after which a client tries again
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
 
 
@@ -268,6 +269,66 @@ async def test_somebody_who_was_signed_out_is_told(shop: Shop, opens: Open) -> N
     await expect(ada.page.get_by_role("alert")).to_contain_text("You are signed out")
     link = ada.page.get_by_role("link", name="Sign in again")
     await expect(link).to_have_attribute("href", "/accounts/login/?next=%2Fagents%2F")
+
+
+async def test_an_offer_rings_until_it_is_accepted_by_a_key(
+    shop: Shop, opens: Open
+) -> None:
+    await stored(change, shop.sales, delivery="offer")
+    ada: Screen = await opens(shop.ada)
+    cora = await shop.customer()
+    await cora.starts("Hello?", name="Cora Lee")
+    card = ada.page.locator(".offer")
+    await expect(card).to_contain_text("Cora Lee")
+    assert await faults(ada.page) == []
+    await ada.press("Alt+KeyA")
+    await cora.sees(state="active")
+    await ada.has_keyboard(ada.composer)
+    await expect(ada.bubble("Hello?")).to_be_visible()
+    await expect(card).to_have_count(0)
+
+
+async def test_a_declined_offer_goes_to_the_next_agent(shop: Shop, opens: Open) -> None:
+    await stored(change, shop.sales, delivery="offer")
+    ada, ben = await asyncio.gather(opens(shop.ada), opens(shop.ben))
+    cora = await shop.customer()
+    await cora.starts("Hello?", name="Cora Lee")
+    first, second = await whoever_is_asked(ada, ben)
+    await first.press("Escape")
+    await expect(second.page.locator(".offer")).to_contain_text("Cora Lee")
+    await expect(first.page.locator(".offer")).to_have_count(0)
+
+
+async def test_a_conversation_is_given_to_a_colleague_with_a_note(
+    shop: Shop, opens: Open
+) -> None:
+    cora, ada = await cora_talks(shop, opens)
+    ben: Screen = await opens(shop.ben)
+    await expect(ada.page.locator(".colleagues li")).to_contain_text("Online")
+    await ada.press("Alt+KeyG")
+    await expect(ada.page.get_by_role("radio", name="Ben")).to_be_checked()
+    await ada.page.get_by_label("Note for whoever takes it").fill("A good customer")
+    assert await faults(ada.page) == []
+    await ada.page.get_by_role("dialog").get_by_role("button", name="Transfer").click()
+    await expect(ada.page.locator(".talk-head")).to_contain_text("waits for Ben")
+    await expect(ben.page.locator(".offer")).to_contain_text("A good customer")
+    await ben.press("Enter")
+    await ben.has_keyboard(ben.composer)
+    await expect(ben.bubble("My invoice is wrong.")).to_be_visible()
+    await expect(ada.composer).to_have_count(0)
+    await expect(ada.mine("Cora Lee")).to_have_count(0)
+    assert all("good customer" not in str(frame) for frame in cora.heard)
+
+
+async def test_tags_are_put_on_and_taken_off(shop: Shop, opens: Open) -> None:
+    cora, ada = await cora_talks(shop, opens)
+    conversation = (await cora.sees(state="active"))["id"]
+    await ada.page.get_by_label("Add a tag").fill("refund")
+    await ada.press("Enter")
+    await expect(ada.page.locator(".tags .tag")).to_have_text(re.compile("refund"))
+    assert (await stored(tags_of, conversation)) == ["refund"]
+    await ada.page.get_by_role("button", name="Remove refund").click()
+    await expect(ada.page.locator(".tags .tag")).to_have_count(0)
 
 
 # --- messages
@@ -516,7 +577,7 @@ async def test_on_a_phone_the_browsers_back_leads_to_the_list(
     await ada.in_line("Cora Lee").locator("a").click()
     await expect(ada.messages).to_be_visible()
     await expect(ada.page.get_by_role("navigation")).to_be_hidden()
-    await ada.page.get_by_role("link", name="Customer").click()
+    await ada.page.get_by_role("link", name="About the customer").click()
     await expect(ada.page.get_by_role("heading", name="On the page")).to_be_visible()
     await ada.page.go_back()
     await expect(ada.messages).to_be_visible()
@@ -543,18 +604,19 @@ async def test_nothing_is_cut_off_at_the_side(
         assert scroll <= inner
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 async def test_no_state_of_the_desk_is_a_barrier(
-    shop: Shop, opens: Open, scheme: str, language: str
+    shop: Shop, opens: Open, language: str
 ) -> None:
     await stored(reply, "hello", "Hello {name}")
-    ada: Screen = await opens(shop.ada, color_scheme=scheme, locale=language)
+    ada: Screen = await opens(shop.ada, locale=language)
     found: dict[str, list[str]] = {}
 
     async def look(state: str) -> None:
-        if barriers := await faults(ada.page):
-            found[state] = barriers
+        for scheme in SCHEMES:
+            await ada.page.emulate_media(color_scheme=scheme)
+            if barriers := await faults(ada.page):
+                found[f"{state}, {scheme}"] = barriers
 
     await look("all quiet")
     cora = await cora_waits(shop)
@@ -643,6 +705,24 @@ async def faults(page: Page) -> list[str]:
         f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}"
         for each in found.response["violations"]
     ]
+
+
+async def whoever_is_asked(ada: Screen, ben: Screen) -> tuple[Screen, Screen]:
+    """Whose screen rings, and the other one's."""
+    rings = {
+        asyncio.ensure_future(each.page.wait_for_selector(".offer")): each
+        for each in (ada, ben)
+    }
+    done, waiting = await asyncio.wait(rings, return_when=asyncio.FIRST_COMPLETED)
+    for other in waiting:
+        other.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    first = rings[done.pop()]
+    return (ada, ben) if first is ada else (ben, ada)
+
+
+def tags_of(conversation: str) -> list[str]:
+    return list(Conversation.objects.get(pk=conversation).tags)
 
 
 def picture() -> bytes:

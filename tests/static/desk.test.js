@@ -261,6 +261,75 @@ test("a pong tells of what was never heard", () => {
   assert.equal(desk.missed(pong({ cora: [2, 1], eve: [1, 1] })), true); // another is
 });
 
+// --- offers and transfers
+
+const offer = (made, seconds = 20) => ({ type: "offer.made", conversation: made, seconds, why: "Ada: 0 of 4" });
+const ringing = (desk) => desk.offers.value.map(({ id }) => id);
+
+test("what rings for me does not stand in the line as well", () => {
+  const desk = deskWith({ waiting: [conversation("eve", { position: 1 })] });
+  desk.apply(offer(desk.talk("eve").facts.value));
+  assert.deepEqual(ringing(desk), ["eve"]);
+  assert.deepEqual(line(desk), []);
+});
+
+test("an accepted offer rings no more and is mine", () => {
+  const desk = deskWith();
+  const eve = conversation("eve");
+  desk.apply(offer(eve));
+  desk.changed(held("eve", { version: 2 }));
+  assert.deepEqual(ringing(desk), []);
+  assert.deepEqual(ids(desk.mine.value), ["eve"]);
+});
+
+test("a withdrawn offer goes, and is news once", () => {
+  const desk = deskWith();
+  const news = [];
+  desk.onNews = ({ kind, why }) => news.push(`${kind} ${why ?? ""}`);
+  desk.apply(offer(conversation("eve", { queue: { id: "9", name: "Elsewhere" } })));
+  const withdrawn = { type: "offer.withdrawn", conversation: "eve", why: "lapsed" };
+  desk.apply(withdrawn);
+  desk.apply(withdrawn);
+  assert.deepEqual(ringing(desk), []);
+  assert.equal(desk.talk("eve"), undefined);
+  assert.deepEqual(news, ["offered ", "withdrawn lapsed"]);
+});
+
+test("an offer that lapsed for me still stands in my line", () => {
+  const desk = deskWith({ waiting: [conversation("eve")] });
+  desk.apply(offer(desk.talk("eve").facts.value));
+  desk.apply({ type: "offer.withdrawn", conversation: "eve", why: "lapsed" });
+  assert.deepEqual(line(desk), ["eve"]);
+});
+
+test("the welcome brings what rings already, a colleague's conversation too", () => {
+  const passed = held("cora", { agent: { id: "ben", name: "Ben" }, transfer: { to: { agent: "ada" }, by: { id: "ben", name: "Ben" }, note: "" } });
+  const desk = deskWith({ offers: [{ conversation: passed, seconds: 5, why: "Ben transfers it to Ada." }] });
+  assert.deepEqual(ringing(desk), ["cora"]);
+  assert.deepEqual(desk.mine.value, []);
+  desk.look("cora");
+  assert.deepEqual(desk.lacking(), [{ conversation: "cora" }]);
+});
+
+test("what I give away stays mine until somebody has taken it", () => {
+  const desk = talking();
+  const transfer = { to: { agent: "ben" }, by: { id: "ada", name: "Ada" }, note: "" };
+  desk.apply(changed(held("cora", { version: 2, seq: 2, transfer })));
+  assert.deepEqual(ids(desk.mine.value), ["cora"]);
+  desk.apply(changed(held("cora", { version: 3, seq: 3, agent: { id: "ben", name: "Ben" } })));
+  assert.deepEqual(desk.mine.value, []);
+});
+
+test("what is given to a queue stands in its line, but not in the giver's", () => {
+  const given = (agent) => held("cora", { agent, transfer: { to: { queue: "2" }, by: agent, note: "" } });
+  const mine = deskWith({ conversations: [held("cora")] });
+  mine.apply(changed(given({ id: "ada", name: "Ada" })));
+  assert.deepEqual(line(mine, "2"), []);
+  const others = deskWith();
+  others.apply(changed(given({ id: "ben", name: "Ben" })));
+  assert.deepEqual(line(others, "2"), ["cora"]);
+});
+
 // --- news
 
 test("news are what came to me or was said to me, and only while it happens", () => {

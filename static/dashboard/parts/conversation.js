@@ -57,7 +57,8 @@ function Head({ talk, mine }) {
     <a class="icon-button back" href="#/"><${Icon} name="arrow-left" /><span class="heard">${_("Back to the list")}</span></a>
     <${Avatar} id=${customer.id} name=${nameOf(customer)} />
     <div class="title">
-      <h2>${nameOf(customer)}</h2>
+      <h2><a class="about-link" href=${view.about.value ? address(id) : `${address(id)}/about`}>
+        <span dir="auto">${nameOf(customer)}</span><${Icon} name="chevron-right" /><span class="heard">${_("About the customer")}</span></a></h2>
       <p>
         <span>${queue.name}</span>
         ${state !== "ended" && html`<span><${Span} since=${started ?? since} /></span>`}
@@ -68,8 +69,6 @@ function Head({ talk, mine }) {
         ${transfer && mine && html`<span class="waits">${_("waits for %(name)s", { name: targetName(desk, transfer.to) })}</span>`}
       </p>
     </div>
-    <a class="button about-link" href=${view.about.value ? address(id) : `${address(id)}/about`}
-      aria-current=${view.about.value ? "true" : undefined}><${Icon} name="user" />${_("Customer")}</a>
     ${mine &&
     html`<button type="button" class="button give" onClick=${() => (view.dialog.value = { name: "transfer", id })}>
       <${Icon} name="arrow-right-left" />${_("Transfer")}

@@ -118,11 +118,12 @@ function transferTargets(desk, talk) {
       free: connected && status === "online" && load < capacity,
       hint: `${connected ? statusName(status) : _("Not connected")} · ${load}/${capacity}`,
     }));
-  const queues = desk.queues.value.map(({ id, name, waiting }) => ({
+  const others = desk.queues.value.filter(({ id }) => id !== talk.facts.value.queue.id);
+  const queues = others.map(({ id, name, waiting }) => ({
     value: `queue ${id}`,
     to: { queue: id },
     name,
-    free: id !== talk.facts.value.queue.id,
+    free: true,
     hint: n_("Queue, %(n)s person waits", "Queue, %(n)s people wait", waiting),
   }));
   return [...agents.sort((a, b) => Number(b.free) - Number(a.free)), ...queues];
