@@ -558,15 +558,13 @@ def say_event(
     conversation: Conversation, event: str, text: str, data: dict[str, Any]
 ) -> None:
     """A system line, in the same transaction as the change it tells of."""
-    message = writer.say(
-        conversation,
-        kind=Message.Kind.SYSTEM,
-        author="system",
-        event=event,
-        text=text,
-        data=data,
-    )
-    announce_message(conversation, message)
+    say_events([writer.SystemLine(conversation, event, text, data)])
+
+
+def say_events(lines: Sequence[writer.SystemLine]) -> None:
+    """One in each of many conversations."""
+    for line, message in zip(lines, writer.say_lines(lines), strict=True):
+        announce_message(line.conversation, message)
 
 
 def announce_message(
@@ -649,10 +647,18 @@ def _queues(conversation: Conversation, left: int | None) -> tuple[int, ...]:
 
 def tell_agent(agent: Agent) -> None:
     """Announce a changed agent to colleagues."""
-    queues = agent.memberships.values_list("queue_id", flat=True)
-    audiences = (f"agent.{agent.pk}", *(f"queue.{queue}" for queue in queues))
-    frame = protocol.encode(protocol.AgentChanged(snapshots.agent(agent, db_now())))
-    hub.announce(hub.Event(audiences, frame))
+    tell_agents([agent])
+
+
+def tell_agents(agents: Sequence[Agent]) -> None:
+    staffed: dict[str, list[str]] = {str(agent.pk): [] for agent in agents}
+    members = QueueMembership.objects.filter(agent_id__in=[a.pk for a in agents])
+    for agent_id, queue_id in members.values_list("agent_id", "queue_id"):
+        staffed[str(agent_id)].append(f"queue.{queue_id}")
+    for shown in snapshots.agents([agent.pk for agent in agents], db_now()):
+        frame = protocol.encode(protocol.AgentChanged(shown))
+        audiences = (f"agent.{shown.id}", *staffed[shown.id])
+        hub.announce(hub.Event(audiences, frame))
 
 
 def attachment_ids(wanted: Sequence[str] | None) -> tuple[UUID, ...]:

@@ -16,7 +16,14 @@ from django.db.models.functions import RowNumber
 
 from . import hours, presence, protocol, uploads
 from .database import db_now
-from .models import Assignment, Conversation, Message, Queue, QueueMembership
+from .models import (
+    Assignment,
+    Attachment,
+    Conversation,
+    Message,
+    Queue,
+    QueueMembership,
+)
 from .pace import SAMPLES, wait_range
 from .protocol import wire_time
 
@@ -245,8 +252,7 @@ def messages(
             author=_author(conversation, row, names),
             text=row.text,
             attachments=[
-                uploads.attachment_frame(each, audience)
-                for each in row.attachments.all()
+                uploads.attachment_frame(each, audience) for each in _files(row)
             ],
             at=wire_time(row.at),
             event=row.event or None,
@@ -268,6 +274,10 @@ def _author(
     return protocol.Author(row.author, str(row.sender), names.get(row.sender, ""))
 
 
+def _files(row: Message) -> Iterable[Attachment]:
+    return () if row.kind == Message.Kind.SYSTEM else row.attachments.all()
+
+
 def _data(row: Message, staff: bool) -> dict[str, Any]:
     """Why the desk decided so is for staff: it names colleagues and their loads."""
     told = row.data.items()
@@ -278,7 +288,10 @@ SYSTEM = protocol.Author("system", "", "")
 
 
 def agent_names(ids: Iterable[UUID]) -> dict[UUID, str]:
-    return dict(_agents().filter(pk__in=tuple(ids)).values_list("pk", "name"))
+    wanted = tuple(ids)
+    if not wanted:
+        return {}
+    return dict(_agents().filter(pk__in=wanted).values_list("pk", "name"))
 
 
 # --- agents and queues

@@ -185,27 +185,30 @@ def _last_agents(rows: Sequence[Conversation]) -> dict[UUID, UUID]:
 def _apply(pairings: Sequence[Pairing], rules: Mapping[int, Rule]) -> None:
     rows = conversations.locked_all(pairing.conversation for pairing in pairings)
     agents = holding.agents().in_bulk({pairing.agent for pairing in pairings})
+    gifts = []
     for pairing in pairings:
-        give(rows[pairing.conversation], agents[pairing.agent], pairing)
-    for agent in agents.values():
-        conversations.tell_agent(agent)
+        conversation, agent = rows[pairing.conversation], agents[pairing.agent]
+        if not _still_waits(conversation, agent):
+            continue
+        if pairing.new_cycle:
+            conversation.cycle += 1
+        if pairing.offer:
+            offers.make(conversation, agent, pairing.why)
+        elif conversation.state == Conversation.State.WAITING:
+            gifts.append(holding.Gift(conversation, agent, pairing.why))
+        else:
+            complete(conversation, agent, pairing.why)
+    if gifts:
+        holding.assign_all(gifts)
+    conversations.tell_agents(list(agents.values()))
 
 
-def give(conversation: Conversation, agent: Agent, pairing: Pairing) -> None:
-    """Carry out a decision, if the conversation still waits for somebody: it may have
-    ended, or somebody may have taken it, before its row was locked."""
-    waits = conversation.state == Conversation.State.WAITING
+def _still_waits(conversation: Conversation, agent: Agent) -> bool:
+    """It may have ended, or somebody may have taken it, before its row was locked."""
+    if conversation.state == Conversation.State.WAITING:
+        return True
     pending = conversations.pending_transfer(conversation)
-    if not waits and not (pending and conversation.agent_id != agent.pk):
-        return
-    if pairing.new_cycle:
-        conversation.cycle += 1
-    if pairing.offer:
-        offers.make(conversation, agent, pairing.why)
-    elif waits:
-        holding.assign(conversation, agent, pairing.why)
-    else:
-        complete(conversation, agent, pairing.why)
+    return bool(pending and conversation.agent_id != agent.pk)
 
 
 def queues_of(agent_id: UUID) -> list[int]:

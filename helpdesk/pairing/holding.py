@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 
-from .. import conversations, protocol, snapshots
+from .. import conversations, protocol, snapshots, writer
 from ..database import db_now
 from ..errors import AlreadyTaken, ConversationUnknown, Ended, Forbidden, Full
 from ..models import Assignment, AuditEntry, Conversation, QueueMembership
 
 if TYPE_CHECKING:
     from agents.models import Agent
+
+
+class Gift(NamedTuple):
+    """A conversation that somebody gets, and why."""
+
+    conversation: Conversation
+    agent: Agent
+    why: str
 
 
 def assign(
@@ -25,32 +36,60 @@ def assign(
     text: str = "{} joined.",
 ) -> None:
     """Give a waiting conversation to an agent with room; both rows are locked."""
-    hold(conversation, agent, why)
-    conversations.change(
-        conversation,
-        state=Conversation.State.ACTIVE,
-        agent=agent,
-        why=why,
-        rescued=False,
-        started_at=conversation.started_at or db_now(),
-    )
-    conversations.say_event(
-        conversation, event, text.format(agent.name), {"name": agent.name, "why": why}
-    )
-    conversations.tell(conversation, moved=True)
+    assign_all([Gift(conversation, agent, why)], event, text)
 
 
-def hold(conversation: Conversation, agent: Agent, why: str) -> None:
-    """Take a slot of the agent, whose row is locked."""
+def assign_all(
+    gifts: Sequence[Gift], event: str = "agent_joined", text: str = "{} joined."
+) -> None:
+    """As `assign`, for many at once: a few statements, however many there are."""
+    now = hold_all(gifts)
+    for conversation, agent, why in gifts:
+        conversation.state = Conversation.State.ACTIVE
+        conversation.agent, conversation.why = agent, why
+        conversation.rescued = False
+        conversation.started_at = conversation.started_at or now
+        conversation.version += 1
+    given = [gift.conversation for gift in gifts]
+    for agent in {gift.agent for gift in gifts}:
+        theirs = [each.pk for each in given if each.agent == agent]
+        Conversation.objects.filter(pk__in=theirs).update(
+            state=Conversation.State.ACTIVE,
+            agent=agent,
+            rescued=False,
+            started_at=Coalesce("started_at", Value(now)),
+            version=F("version") + 1,
+        )
+    Conversation.objects.bulk_update(given, ("why",))
+    lines = [
+        writer.SystemLine(
+            gift.conversation,
+            event,
+            text.format(gift.agent.name),
+            {"name": gift.agent.name, "why": gift.why},
+        )
+        for gift in gifts
+    ]
+    conversations.say_events(lines)
+    conversations.tell_all(given, moved=True)
+
+
+def hold_all(gifts: Sequence[Gift]) -> dt.datetime:
+    """Take a slot for each; the agents' rows are locked. Returns when that was."""
     now = db_now()
-    Assignment.objects.create(
-        conversation=conversation,
-        agent=agent,
-        why=why,
-        started_at=now,
-        cycle=conversation.cycle,
+    Assignment.objects.bulk_create(
+        Assignment(
+            conversation=conversation,
+            agent=agent,
+            why=why,
+            started_at=now,
+            cycle=conversation.cycle,
+        )
+        for conversation, agent, why in gifts
     )
-    agents().filter(pk=agent.pk).update(idle_since=now, assigned_at=now)
+    busy = agents().filter(pk__in={gift.agent.pk for gift in gifts})
+    busy.update(idle_since=now, assigned_at=now)
+    return now
 
 
 def take(agent: Agent, frame: protocol.Take) -> protocol.Frame:

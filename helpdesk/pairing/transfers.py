@@ -137,7 +137,7 @@ def complete(conversation: Conversation, agent: Agent, why: str) -> None:
     left = conversation.queue_id
     conversations.release(conversation, db_now(), why="transferred")
     conversations.drop_transfer(conversation)
-    holding.hold(conversation, agent, why)
+    holding.hold_all([holding.Gift(conversation, agent, why)])
     conversations.change(
         conversation, agent=agent, queue=queue, why=why, agent_lost_at=None
     )

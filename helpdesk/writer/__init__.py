@@ -7,6 +7,16 @@ tells the story in the same transaction.
 
 from .line import add, close
 from .plan import Answered, File, Post, Stored
-from .say import say
+from .say import SystemLine, say, say_lines
 
-__all__ = ["Answered", "File", "Post", "Stored", "add", "close", "say"]
+__all__ = [
+    "Answered",
+    "File",
+    "Post",
+    "Stored",
+    "SystemLine",
+    "add",
+    "close",
+    "say",
+    "say_lines",
+]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from django.db.models import F
 
 from ..database import db_now
 from ..errors import AttachmentUnknown
@@ -48,6 +50,42 @@ def say(
     )
     _attach(message, attachments)
     return message
+
+
+class SystemLine(NamedTuple):
+    """What the desk says of a change. `text` is English; clients translate `event`
+    with `data`."""
+
+    conversation: Conversation
+    event: str
+    text: str
+    data: dict[str, Any]
+
+
+def say_lines(lines: Sequence[SystemLine]) -> list[Message]:
+    """As `say`, for a system line in each of many conversations at once: a few
+    statements, however many there are."""
+    at = db_now()
+    for line in lines:
+        line.conversation.seq += 1
+    spoken = Conversation.objects.filter(pk__in=[ln.conversation.pk for ln in lines])
+    spoken.update(seq=F("seq") + 1)
+    return Message.objects.bulk_create(
+        Message(
+            conversation=line.conversation,
+            place=line.conversation.seq + line.conversation.notes,
+            seq=line.conversation.seq,
+            notes=line.conversation.notes,
+            client_id=str(uuid.uuid4()),
+            kind=Message.Kind.SYSTEM,
+            author=Message.Author.SYSTEM,
+            text=line.text,
+            event=line.event,
+            data=line.data,
+            at=at,
+        )
+        for line in lines
+    )
 
 
 def _count(conversation: Conversation, kind: str, at: dt.datetime) -> None:
