@@ -17,8 +17,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
+from helpdesk.minify import minified
 from helpdesk.origins import own_origin_of
-from helpdesk.packing import minified
 from helpdesk.words import best, words
 
 from .doors import SiteUnknown, door, site_of

@@ -19,17 +19,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import rjsmin
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.utils import matches_patterns
 from django.core.files.storage import FileSystemStorage
 
+from .minify import minified
+
 SOURCES = Path(settings.BASE_DIR) / "static"
 SCRIPT = "widget/packed.js", "widget/main.js"
 STYLE = "widget/packed.css", ("tokens.css", "widget/widget.css")
 
-# Of source that rjsmin has gone over: no comments, no spare spaces.
+# Of minified source: no comments, no spare spaces.
 START = r"(?:^|(?<=[;}\n]))"
 IMPORT = re.compile(START + r'import\s*([\w$]+|\{[^}]*\})\s*from\s*"([^"]+)";?')
 RE_EXPORT = re.compile(START + r'export\s*\{([^}]*)\}\s*from\s*"([^"]+)";?')
@@ -55,24 +56,23 @@ def pack_script(entry: str, root: Path = SOURCES) -> str:
     return "".join(_module(path, entry, root, numbers) for path in order)
 
 
-def minified(source: str) -> str:
-    """Indentation goes first: rjsmin leaves what is inside templates alone, and in
-    ours line breaks mean nothing."""
-    return str(rjsmin.jsmin(re.sub(r"\n\s+", "\n", source)))
+def _source(path: str, root: Path) -> str:
+    text = (root / path).read_text()
+    return text if path.startswith("vendor/") else minified(text)
 
 
 def _modules(path: str, root: Path, under: tuple[str, ...]) -> Iterator[str]:
     """What a module needs comes before it."""
     if path in under:
         raise CannotPack(f"{path} imports itself, through {under[-1]}.")
-    source = minified((root / path).read_text())
+    source = _source(path, root)
     for needed in [*IMPORT.findall(source), *RE_EXPORT.findall(source)]:
         yield from _modules(_beside(path, needed[1]), root, (*under, path))
     yield path
 
 
 def _module(path: str, entry: str, root: Path, numbers: dict[str, str]) -> str:
-    source = minified((root / path).read_text())
+    source = _source(path, root)
     exports: list[str] = []
 
     def number(relative: str) -> str:

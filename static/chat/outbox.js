@@ -158,7 +158,7 @@ export class Outbox {
   /** One key an entry, so that two tabs never write over each other's. @returns {Entry[]} */
   #stored() {
     try {
-      return Object.keys(this.#storage ?? {})
+      return keysOf(this.#storage)
         .filter((key) => key.startsWith(this.#prefix))
         .map((key) => JSON.parse(/** @type {Storage} */ (this.#storage).getItem(key) ?? ""))
         .sort((a, b) => a.order - b.order);
@@ -167,6 +167,9 @@ export class Outbox {
     }
   }
 }
+
+/** A browser's storage, or one that tells its keys. @param {any} storage @returns {string[]} */
+const keysOf = (storage) => storage?.keys?.() ?? Object.keys(storage ?? {});
 
 function localStorageOrNone() {
   try {

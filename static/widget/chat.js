@@ -6,7 +6,7 @@ import { newId, NOT_SIGNED_IN } from "../chat/protocol.js";
 import { Timeline } from "../chat/timeline.js";
 import { TypingHeard, TypingSignal } from "../chat/typing.js";
 import { send as upload } from "../chat/upload.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept, shelf } from "./kept.js";
 import { batch, computed, signal } from "./ui.js";
 
 /** @typedef {import("../chat/protocol.js").Frame} Frame */
@@ -74,6 +74,7 @@ export class Chat {
     });
     this.#outbox = new Outbox({
       storageKey: `${this.#key}:outbox`,
+      storage: shelf,
       send: (command) => this.#connection.send(command),
       onChange: () => (this.entries.value = this.#outbox.entries),
       lane: () => "", // a start comes before the posts that need it
@@ -99,12 +100,23 @@ export class Chat {
 
   /** @param {{text: string, files?: Attachment[], queue?: string, name?: string, email?: string, fields?: object}} first */
   start({ files = [], ...first }) {
-    keep(`${this.#key}:token`, this.#token); // before it can be stored: a resend must come from the same customer
+    this.#shareToken();
     this.again.value = false;
     this.left.value = this.conversation.value = null;
     this.#show([]);
     this.#add({ type: "conversation.start", ...first }, files);
     this.#host.event("start");
+  }
+
+  /** Kept before anything can be stored, so that a resend comes from the same customer. If another tab was first, we
+   * are who it is. */
+  #shareToken() {
+    const first = this.conversation.value ? null : kept(`${this.#key}:token`);
+    if (first && first !== this.#token) {
+      this.#token = first;
+      this.#reconnect();
+    }
+    keep(`${this.#key}:token`, this.#token);
   }
 
   /** @param {string} text @param {Attachment[]} files */
