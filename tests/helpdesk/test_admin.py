@@ -505,14 +505,22 @@ def test_a_field_named_items_is_a_field(office: Office, manager: Client) -> None
     assert "gold" in page
 
 
-@pytest.mark.parametrize("fields", [[], ["x"], "x", 3, None, {"a": {"b": [1]}}])
-@pytest.mark.parametrize("page", [[], "x", {"url": 3}, {"url": None, "title": {}}])
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ([], []),
+        (["x"], "x"),
+        ("x", {"url": 3}),
+        (3, {"url": None, "title": {}}),
+        ({"a": {"b": [1]}}, {"url": ["https://x.example"]}),
+    ],
+)
 def test_odd_facts_about_a_customer_are_shown(
-    office: Office, manager: Client, fields: Any, page: Any
+    office: Office, manager: Client, fields: Any, place: Any
 ) -> None:
     talk = conversation(office.sales)
-    talk.customer.fields = fields if fields is not None else {}
-    talk.customer.page = page
+    talk.customer.fields = fields
+    talk.customer.page = place
     talk.customer.save()
     body(manager, story_of(talk))
     body(manager, f"/admin/customers/customer/{talk.customer_id}/change/")
