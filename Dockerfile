@@ -5,7 +5,7 @@ FROM python:3.11-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /venv
 COPY requirements.txt /src/requirements.txt
-RUN /venv/bin/python -m pip install --quiet -r /src/requirements.txt
+RUN /venv/bin/python -m pip install -qq -r /src/requirements.txt
 COPY . /srv/helpdesk
 WORKDIR /srv/helpdesk
 # Only names and contents of files matter here; no secret gets into the image.
