@@ -170,8 +170,9 @@ class CustomerVoice(Voice):
                 lambda: verb(self.person, frame),  # type: ignore[operator]
             )
             newest = conversations.customers_newest(self.person)
-            if newest and newest.agent_id:
-                pairing.nudge(pairing.queues_of(newest.agent_id))
+            if newest:  # whom it rang for, or who held it, may have room now
+                held = pairing.queues_of(newest.agent_id) if newest.agent_id else []
+                pairing.nudge([newest.queue_id, *held])
             return ack
 
         return await in_transaction(run)
