@@ -114,11 +114,11 @@ class AgentAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def free_users(request: HttpRequest) -> QuerySet[Any]:
-    """Who may be made an agent. Managers do not get to read superusers' names."""
+    """Who may be made an agent. Managers read no names of other sites' staff."""
     users = get_user_model()._default_manager.filter(agent=None, is_active=True)
     if request.user.is_superuser:
         return users
-    return users.filter(is_superuser=False)
+    return users.filter(Q(is_staff=False) | Q(pk=request.user.pk))
 
 
 class CannedReplyForm(forms.ModelForm):  # type: ignore[type-arg]

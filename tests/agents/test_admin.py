@@ -130,11 +130,15 @@ def test_a_manager_makes_an_agent(office: Office, manager: Client) -> None:
     assert Agent.objects.get(user=user).queues.get() == office.sales
 
 
-def test_a_manager_does_not_read_superusers_names(
+def test_a_manager_does_not_read_other_staffs_names(
     office: Office, manager: Client
 ) -> None:
     superuser()
-    assert ">root<" not in manager.get(f"{AGENTS}add/").content.decode()
+    staff("otto", "Manager", office.other)
+    page = manager.get(f"{AGENTS}add/").content.decode()
+    assert ">mona<" in page
+    assert ">root<" not in page
+    assert ">otto<" not in page
 
 
 def test_a_user_stays_the_agents(office: Office, root: Client) -> None:
