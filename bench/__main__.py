@@ -23,7 +23,7 @@ import msgspec
 import psycopg
 
 from .cases import CASES, Case
-from .load import Job
+from .load import ORIGIN, Job
 from .report import Record, Report, table
 from .services import ROOT, Postgres, Server, Valkey, running, scratch
 
@@ -79,8 +79,9 @@ class Services:
             "STATIC_ROOT": str(data / "static"),
             "SECRET_KEY": SECRET,
             "DEBUG": "off",
-            "PUBLIC_URL": "http://127.0.0.1",
+            "PUBLIC_URL": ORIGIN,
             "HELPDESK_LIMITS": "off",
+            "EMAIL_URL": "consolemail://",
         }
 
     def database(self, case: Case, data: Path) -> str:

@@ -19,10 +19,12 @@ import msgspec
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from .processes import cpu_seconds, resident_kib
+from .processes import cpu_seconds, loop_seconds, resident_kib
 
+ORIGIN = "http://127.0.0.1"  # what the servers are told is their own
 CONNECTING = 50  # sockets at a time
 SETTLE_SECONDS = 3  # before memory is looked at
+QUIET_SECONDS = 30  # at most
 PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
 
 
@@ -67,7 +69,7 @@ several = msgspec.json.Decoder(list[Frame]).decode
 
 class Tally:
     def __init__(self) -> None:
-        self.acked = self.delivered = 0
+        self.frames = self.acked = self.delivered = 0
         self.late: list[int] = []  # nanoseconds from post to delivery
         self.timed = False
 
@@ -107,6 +109,7 @@ class Side(WSListener):  # type: ignore[misc]
             self.welcomed.set_exception(ConnectionError("closed before the welcome"))
 
     def take(self, frame: Frame) -> None:
+        self.tally.frames += 1
         if frame.type == "ack":
             self.tally.acked += 1
             if self.closed_loop:
@@ -142,21 +145,18 @@ async def run(job: Job) -> Result:
         await asyncio.sleep(SETTLE_SECONDS)
         grown = (resident_kib(server) - before) / len(sides)
         return Result(0, 0, connected, {}, {}, grown, 0)
+    await quiet(tally)
     stop = steady(job, sides) if job.rate else everybody(job, sides)
     await asyncio.sleep(job.warm_seconds)
     tally.late.clear()
     tally.timed = True
     acked, delivered = tally.acked, tally.delivered
-    cpu = {name: cpu_seconds(pids) for name, pids in job.processes.items()}
-    own = time.process_time()
+    before_it = used(job)
     started = time.monotonic()
     await asyncio.sleep(job.seconds)
     seconds = time.monotonic() - started
     messages = min(tally.acked - acked, tally.delivered - delivered)
-    spent = {
-        name: cpu_seconds(pids) - cpu[name] for name, pids in job.processes.items()
-    }
-    spent["load"] = time.process_time() - own
+    spent = {name: now - before_it[name] for name, now in used(job).items()}
     tally.timed = False
     stop()
     await asyncio.sleep(1)
@@ -171,20 +171,37 @@ async def run(job: Job) -> Result:
     )
 
 
+async def quiet(tally: Tally) -> None:
+    """Until nobody hears any more of those who came."""
+    for _ in range(QUIET_SECONDS):
+        before = tally.frames
+        await asyncio.sleep(1)
+        if tally.frames == before:
+            return
+
+
+def used(job: Job) -> dict[str, float]:
+    """CPU seconds so far."""
+    return {
+        "loop": loop_seconds(job.processes["server"]),
+        "load": time.process_time(),
+        **{name: cpu_seconds(pids) for name, pids in job.processes.items()},
+    }
+
+
 async def connect(job: Job, tally: Tally) -> list[Side]:
     few = asyncio.Semaphore(CONNECTING)
 
     async def open_one(about: dict[str, Any]) -> Side:
         async with few:
-            origin = job.url.replace("ws:", "http:")
-            headers = {"Origin": origin, "Cookie": about.get("cookie", "")}
-            _, side = await ws_connect(
-                lambda: Side(about, job, tally),
+            headers = {"Origin": ORIGIN, "Cookie": about.get("cookie", "")}
+            side = Side(about, job, tally)
+            await ws_connect(
+                lambda: side,
                 job.url + about["path"],
                 extra_headers=headers,
                 websocket_handshake_timeout=60,
             )
-            assert isinstance(side, Side)
             await asyncio.wait_for(side.welcomed, 60)
             return side
 

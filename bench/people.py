@@ -5,6 +5,7 @@ python -m bench.people PAIRS
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from typing import Any
@@ -12,15 +13,33 @@ from typing import Any
 import django
 import msgspec
 
+TEAM = 10  # agents a queue; they hear of each other and of their queue
+
 
 def main(pairs: int) -> list[list[dict[str, Any]]]:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
     django.setup()
     from customers.models import Site
     from helpdesk.models import Queue
 
+    end_all()
     site = Site.objects.create(key=f"bench-{uuid.uuid4().hex[:8]}", name="Bench")
-    queue = Queue.objects.create(site=site, name="Bench")
-    return [pair(site, queue) for _ in range(pairs)]
+    queues = [
+        Queue.objects.create(site=site, name=f"Team {number}")
+        for number in range(-(-pairs // TEAM))
+    ]
+    return [pair(site, queues[number // TEAM]) for number in range(pairs)]
+
+
+def end_all() -> None:
+    """What earlier rounds left would be swept, requeued and told while we measure."""
+    from helpdesk.database import db_now
+    from helpdesk.models import Assignment, Conversation
+
+    now = db_now()
+    Assignment.objects.filter(ended_at=None).update(ended_at=now, ended_why="bench")
+    left = Conversation.objects.exclude(state="ended")
+    left.update(state="ended", outcome="resolved", ended_at=now)
 
 
 def pair(site: Any, queue: Any) -> list[dict[str, Any]]:

