@@ -63,16 +63,17 @@ def drain() -> dict[str, Any]:
     their order."""
     from django.db import transaction
 
-    from helpdesk import pairing
+    from helpdesk import pairing, presence
     from helpdesk.models import Assignment
 
     queue, agents = office("drain", MANY_AGENTS, CAPACITY)
     line = [wait(queue) for _ in range(LONG_LINE)]
-    arrive(agents)
+    process = arrive(agents)
     began = time.perf_counter()
     batches, given = [], pairing.DRAIN
     while given == pairing.DRAIN:
         batch = time.perf_counter()
+        presence.renew(process)  # as a running process does
         with transaction.atomic():
             given = pairing.drain([queue.pk])
         batches.append(time.perf_counter() - batch)
@@ -231,7 +232,7 @@ def office(key: str, count: int, capacity: int) -> tuple[Any, list[Any]]:
     return queue, agents
 
 
-def arrive(agents: list[Any]) -> None:
+def arrive(agents: list[Any]) -> uuid.UUID:
     """They are connected, as far as the leases tell."""
     from helpdesk import presence
     from helpdesk.models import new_id
@@ -240,6 +241,7 @@ def arrive(agents: list[Any]) -> None:
     presence.renew(process)
     for agent, _ in agents:
         presence.arrive(process, agent.pk)
+    return process
 
 
 def wait(queue: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db import transaction
+from django.db import connection, transaction
 
 log = logging.getLogger(__name__)
 
@@ -202,8 +202,39 @@ async def look() -> None:
 
 def announce(*events: Event, skip: Listener | None = None) -> None:
     """Publish after the caller's transaction commits; at once outside of one. For
-    plain code in any thread: verbs, the admin, commands."""
-    transaction.on_commit(lambda: _from_a_thread(events, skip), robust=True)
+    plain code in any thread: verbs, the admin, commands.
+
+    What one transaction announces is published together: where no server runs, each
+    publication costs a loop and a connection of its own.
+    """
+    told = [(event, skip) for event in events]
+    for waiting in connection.run_on_commit[-1:]:
+        savepoints, hook = waiting[:2]
+        # Not across a savepoint: it may yet be undone, and its events with it.
+        if isinstance(hook, _Publication) and savepoints == {*connection.savepoint_ids}:
+            hook.told += told
+            return
+    transaction.on_commit(_Publication(told), robust=True)
+
+
+class _Publication:
+    """What a transaction announces when it commits."""
+
+    def __init__(self, told: list[tuple[Event, Listener | None]]) -> None:
+        self.told = told
+
+    def __call__(self) -> None:
+        if call_on_loop(self._publish):
+            return
+        layer: Any = get_channel_layer()
+        if layer is not None:
+            events = [event for event, _ in self.told]
+            async_to_sync(layer.group_send)(GROUP, parcel("", events))
+
+    def _publish(self) -> None:
+        hub = current()
+        for event, skip in self.told:
+            hub.publish(event, skip)
 
 
 def call_on_loop(function: Callable[[], object]) -> bool:
@@ -213,16 +244,3 @@ def call_on_loop(function: Callable[[], object]) -> bool:
             loop.call_soon_threadsafe(function)
             return True
     return False
-
-
-def _from_a_thread(events: tuple[Event, ...], skip: Listener | None) -> None:
-    def publish() -> None:
-        hub = current()
-        for event in events:
-            hub.publish(event, skip)
-
-    if call_on_loop(publish):
-        return
-    layer: Any = get_channel_layer()
-    if layer is not None:
-        async_to_sync(layer.group_send)(GROUP, parcel("", list(events)))
