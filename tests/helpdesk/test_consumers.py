@@ -354,6 +354,7 @@ async def test_daphnes_send_shows_its_transport_to_both_consumers(shop: Shop) ->
         assert isinstance(transport.dataBuffer, bytes)
         assert transport._tempDataLen == 0
         assert served._buffered() == 0
+        assert served._never_waits
 
 
 async def deaf(shop: Shop) -> ClientConnection:
@@ -410,6 +411,7 @@ async def test_who_is_behind_for_a_minute_is_closed(shop: Shop) -> None:
 async def test_500_frames_in_one_turn_are_too_many_to_wait(shop: Shop) -> None:
     slow = await shop.customer()
     served = shop.served(slow)
+    served._never_waits = False  # as under another server
 
     async def talk_at_her() -> None:
         for _ in range(consumers.UNSENT_FRAMES + 1):
