@@ -42,7 +42,7 @@ export class Desk {
     this.offers = signal(/** @type {Offer[]} */ ([]));
 
     /** Whoever waits for an answer longest comes first, then the newest. */
-    this.mine = computed(() => this.#all(this.held.value).sort(byNeed));
+    this.mine = steady(() => this.#all(this.held.value).sort(byNeed));
     this.lines = computed(() => {
       const lines = new Map(this.queues.value.map((queue) => [queue.id, /** @type {Talk[]} */ ([])]));
       for (const talk of this.#all(this.waiting.value)) {
@@ -301,6 +301,19 @@ export class Desk {
 }
 
 const idOf = (/** @type {{id: string}} */ { id }) => id;
+
+/** The array of before while the same stand in it in the same order: most messages
+ * move nobody, and then no list is drawn again.
+ * @param {() => Talk[]} from */
+function steady(from) {
+  /** @type {Talk[]} */
+  let last = [];
+  return computed(() => {
+    const talks = from();
+    if (talks.length !== last.length || talks.some((talk, i) => talk !== last[i])) last = talks;
+    return last;
+  });
+}
 
 /** The same array when nothing changes, so that nothing is drawn again.
  * @param {string[]} ids @param {string} id @param {boolean} belongs */

@@ -15,7 +15,10 @@ import { Avatar, Icon, Modal, Span, Switch, keyName } from "./small.js";
 export function Dialogs() {
   const { view, desk } = useHere();
   const dialog = view.dialog.value;
-  const close = () => (view.dialog.value = null);
+  // The browser tells of a closed dialog later: by then another one may be open.
+  const close = () => {
+    if (view.dialog.value === dialog) view.dialog.value = null;
+  };
   if (dialog?.name === "keys") return html`<${Keys} onClose=${close} />`;
   if (dialog?.name === "jump") return html`<${Jump} onClose=${close} />`;
   if (dialog?.name === "settings") return html`<${Settings} onClose=${close} />`;

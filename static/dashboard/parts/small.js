@@ -76,8 +76,9 @@ export function Modal({ label, class: kind = "", onClose, children }) {
     return () => before?.isConnected && before.focus();
   }, []);
   const onBackdrop = (/** @type {MouseEvent} */ event) => event.target === dialog.current && onClose();
+  const onCancel = (/** @type {Event} */ event) => (event.preventDefault(), onClose());
   return html`<dialog class=${`modal ${kind}`} aria-label=${label} ref=${dialog}
-    onClose=${onClose} onPointerDown=${onBackdrop}>${children}</dialog>`;
+    onCancel=${onCancel} onClose=${onClose} onPointerDown=${onBackdrop}>${children}</dialog>`;
 }
 
 /** @param {{value: {value: boolean}, children: any, onChange?: (on: boolean) => void}} props */
