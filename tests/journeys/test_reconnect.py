@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from helpdesk import limits
 from tests.customers.test_consumers import fill
 from tests.people import Customer, Frame, new_id
 from tests.shop import Shop, stored, texts, told
@@ -136,9 +137,10 @@ class Screen:
 
 
 async def test_however_often_it_breaks_every_message_is_seen_once(
-    shop: Shop,
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail when the welcome is read before the audience is joined."""
+    monkeypatch.setattr(limits, "agent_posts", limits.Limit(1_000, 1_000))
     cora, ada, here = await shop.talk()
     screen = Screen()
 

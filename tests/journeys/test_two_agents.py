@@ -79,7 +79,7 @@ async def test_twenty_customers_at_once_never_overfill_the_desk(shop: Shop) -> N
         leases = Assignment.objects.filter(ended_at=None)
         return [leases.filter(agent=row).count() for row in (shop.ada, shop.ben)]
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while sum(await stored(loads)) < 8:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     for agent in agents:
