@@ -23,9 +23,7 @@ class Agent(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.PROTECT, verbose_name=_("user")
     )
-    name = models.CharField(
-        _("name"), max_length=80, help_text=_("Customers see it.")
-    )
+    name = models.CharField(_("name"), max_length=80, help_text=_("Customers see it."))
     capacity = models.PositiveSmallIntegerField(
         _("capacity"),
         default=4,

@@ -149,33 +149,37 @@ def publish_post(
     skip: hub.Listener | None,
 ) -> None:
     """Customer, holder and watchers hear a message; a note only the latter two."""
+    where, customer = str(stored.conversation), str(stored.customer)
+    agent = str(stored.agent) if stored.agent else None
+    # Every process hears the first event, so that the second need not tell it again.
     mark = hub.Mark(
-        str(stored.conversation),
+        where,
         stored.seq,
         stored.place,
         stored.version,
-        str(stored.customer),
-        str(stored.agent) if stored.agent else None,
-        Conversation.State.ACTIVE if stored.agent else Conversation.State.WAITING,
+        customer,
+        agent,
+        Conversation.State.ACTIVE if agent else Conversation.State.WAITING,
     )
     desk = hub.current()
-    staff = staff_audiences(stored.conversation, stored.agent)
-    frame = _posted(post, stored, author, uploads.STAFF, notes=stored.notes)
-    desk.publish(hub.Event(staff, frame, mark), skip)
+    message = _message(post, stored, author, uploads.STAFF, notes=stored.notes)
+    frame = protocol.encode(protocol.Posted(where, message))
+    desk.publish(hub.Event(staff_audiences(where, agent), frame, mark), skip)
     if not post.note:
-        audience = f"customer.{stored.customer}"
-        frame = _posted(post, stored, author, audience, notes=None)
-        desk.publish(hub.Event((audience,), frame, mark), skip)
+        audience = f"customer.{customer}"
+        message = _message(post, stored, author, audience, notes=None)
+        frame = protocol.encode(protocol.Posted(where, message))
+        desk.publish(hub.Event((audience,), frame), skip)
 
 
-def _posted(
+def _message(
     post: writer.Post,
     stored: writer.Stored,
     author: protocol.Author,
     audience: str,
     notes: int | None,
-) -> bytes:
-    message = protocol.Message(
+) -> protocol.Message:
+    return protocol.Message(
         seq=stored.seq,
         notes=notes,
         id=post.client_id,
@@ -185,10 +189,11 @@ def _posted(
         attachments=[uploads.attachment_frame(f, audience) for f in stored.attachments],
         at=wire_time(stored.at),
     )
-    return protocol.encode(protocol.Posted(str(stored.conversation), message))
 
 
-def staff_audiences(conversation: UUID, agent: UUID | None) -> tuple[str, ...]:
+def staff_audiences(
+    conversation: UUID | str, agent: UUID | str | None
+) -> tuple[str, ...]:
     """The holder and the watchers."""
     if agent is None:
         return (f"staff.{conversation}",)
@@ -499,6 +504,12 @@ def read(conversation: Conversation, reader: str, seq: int) -> None:
     if seq > getattr(conversation, field):
         change(conversation, **{field: seq})
         tell(conversation)
+
+
+def note_mailed(conversation: Conversation, seq: int) -> None:
+    """A follow-up mail tells of everything up to `seq`. Nothing that a screen shows
+    has changed: no new version."""
+    Conversation.objects.filter(pk=conversation.pk).update(mailed_seq=seq)
 
 
 # --- shared by the verbs here and in pairing

@@ -71,8 +71,7 @@ def missed_by(conversation: Conversation) -> list[Message]:
 
 
 def _queue(conversation: Conversation, seq: int, now: dt.datetime) -> None:
-    # Of the conversation's state nothing changes that a screen shows: no new version.
-    Conversation.objects.filter(pk=conversation.pk).update(mailed_seq=seq)
+    conversations.note_mailed(conversation, seq)
     OutgoingMail.objects.update_or_create(
         conversation=conversation, defaults={"seq": seq, "try_at": now, "tries": 0}
     )
