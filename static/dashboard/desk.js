@@ -273,16 +273,16 @@ export class Desk {
   lacking() {
     const lacks = [];
     for (const talk of this.#talks.values()) {
-      if (talk.gone.value || !(this.holds(talk) || this.#reads(talk))) continue;
+      if (talk.gone.value || !(this.holds(talk) || this.readsAlong(talk))) continue;
       const wants = talk.wants;
       if (wants) lacks.push({ conversation: talk.id, ...wants });
     }
     return lacks;
   }
 
-  /** @param {Talk} talk */
-  #reads(talk) {
-    return talk.id === this.#open && (talk.line !== null || this.rings(talk.id));
+  /** Looks at what is not theirs, and may. @param {Talk} talk */
+  readsAlong(talk) {
+    return talk.id === this.#open && !this.holds(talk) && (talk.line !== null || this.rings(talk.id));
   }
 
   resume() {

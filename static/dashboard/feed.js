@@ -298,7 +298,7 @@ export class Feed {
   /** The messages of the line go to nobody: whoever reads there has to ask. */
   #readLine() {
     const talk = this.#desk.looked;
-    if (!talk || this.#desk.holds(talk) || talk.facts.value.state === "ended" || document.hidden) return;
+    if (!talk || !this.#desk.readsAlong(talk) || document.hidden) return;
     const after = talk.held?.[0];
     if (after) void this.#fetch(talk.id, { after });
   }

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.async_api import (
     Browser,
     BrowserContext,
+    FilePayload,
     Locator,
     Page,
     ViewportSize,
@@ -398,10 +399,7 @@ async def test_files_are_shown_sent_and_can_be_taken_out(
     shop: Shop, opens: Open
 ) -> None:
     cora, ada = await cora_talks(shop, opens)
-    files = [
-        {"name": name, "mimeType": "image/png", "buffer": picture()}
-        for name in ("cat.png", "dog.png")
-    ]
+    files = [png("cat.png"), png("dog.png")]
     await ada.page.set_input_files("input[type=file]", files)
     await ada.page.get_by_role("button", name="Remove dog.png").click()
     await expect(ada.page.locator(".parcels li")).to_have_count(1)
@@ -420,8 +418,8 @@ async def test_files_are_shown_sent_and_can_be_taken_out(
 async def test_a_file_of_the_wrong_kind_says_why(shop: Shop, opens: Open) -> None:
     _, ada = await cora_talks(shop, opens)
     ada.forgiven = re.compile("status of 415")
-    page = {"name": "cat.png", "mimeType": "image/png", "buffer": b"<script>"}
-    await ada.page.set_input_files("input[type=file]", [page])
+    page = FilePayload(name="cat.png", mimeType="image/png", buffer=b"<script>")
+    await ada.page.set_input_files("input[type=file]", page)
     await expect(ada.page.get_by_role("alert")).to_contain_text("not taken")
 
 
@@ -742,10 +740,10 @@ def tags_of(conversation: str) -> list[str]:
     return list(Conversation.objects.get(pk=conversation).tags)
 
 
-def picture() -> bytes:
+def png(name: str) -> FilePayload:
     file = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(file, "PNG")
-    return file.getvalue()
+    return FilePayload(name=name, mimeType="image/png", buffer=file.getvalue())
 
 
 def write_many(conversation: str, many: int) -> None:
