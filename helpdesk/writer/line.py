@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import weakref
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -63,8 +62,7 @@ async def close() -> None:
 
 
 # Connections and futures belong to an event loop, so each loop has a line of its own.
-_lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Line]
-_lines = weakref.WeakKeyDictionary()
+_lines: dict[asyncio.AbstractEventLoop, Line] = {}
 
 
 def _line() -> Line:

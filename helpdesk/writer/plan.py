@@ -176,7 +176,8 @@ class _Batch:
     def answer(self, post: Post) -> Answer:
         # A repeated id gets its first ack whatever has become of the conversation,
         # the holder or the files since: so this look comes before every other check.
-        if first := self._first_answer(post):
+        key = post.key
+        if first := self._first_answer(key):
             return first
         if post.conversation in self._found.elsewhere:
             return Later()
@@ -186,15 +187,16 @@ class _Batch:
             files = self._files(post)
         except Refused as refusal:
             return refusal
-        return self._say(post, standing, files)
+        stored = self._stored[key] = self._say(post, standing, files)
+        return stored
 
     def changed(self) -> list[Counter]:
         return [Counter(id, *counts) for id, counts in self._counts.items()]
 
-    def _first_answer(self, post: Post) -> Answer | None:
-        if stored := self._stored.get(post.key):
+    def _first_answer(self, key: Key) -> Answer | None:
+        if stored := self._stored.get(key):
             return msgspec.structs.replace(stored, repeated=True)
-        match self._found.known.get(post.key):
+        match self._found.known.get(key):
             case Said() as said:
                 return _stored(said.standing, said.seq, said.notes, said.at, True, ())
             case answered:
@@ -202,6 +204,8 @@ class _Batch:
 
     def _files(self, post: Post) -> tuple[File, ...]:
         """The post's files, which must be the sender's own and not sent before."""
+        if not post.attachments:
+            return ()
         if len(set(post.attachments)) < len(post.attachments):
             raise AttachmentUnknown
         uploads = [self._found.uploads.get(id) for id in post.attachments]
@@ -216,7 +220,8 @@ class _Batch:
         seq, notes = self._counts.get(standing.id, (standing.seq, standing.notes))
         seq, notes = (seq, notes + 1) if post.note else (seq + 1, notes)
         self._counts[standing.id] = seq, notes
-        self._used.update(post.attachments)
+        if post.attachments:
+            self._used.update(post.attachments)
         self.rows.append(
             Row(
                 standing.id,
@@ -231,9 +236,7 @@ class _Batch:
                 post.attachments,
             )
         )
-        stored = _stored(standing, seq, notes, self._found.now, False, files)
-        self._stored[post.key] = stored
-        return stored
+        return _stored(standing, seq, notes, self._found.now, False, files)
 
 
 def into_newest(post: Post, newest: Mapping[UUID, UUID]) -> Post:

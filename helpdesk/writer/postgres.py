@@ -219,7 +219,7 @@ async def _resolved(connection: Connection, posts: Sequence[Post]) -> Sequence[P
     if not senders:
         return posts
     cursor = await connection.execute(NEWEST, [list(senders)], binary=True)
-    newest = {customer: id for customer, id in await cursor.fetchall()}
+    newest: dict[UUID, UUID] = dict(await cursor.fetchall())
     return [into_newest(post, newest) for post in posts]
 
 
