@@ -99,15 +99,21 @@ class AgentVoice(Voice):
         verb: Callable[[Agent, Any], protocol.Frame],
         also: str | None = None,
     ) -> bytes:
-        """Each of these may add a slot, or somebody to a line, so the agent's queues
-        drain afterwards, and `also` another one."""
+        """Each of these may add a slot, the agent's own or that of whoever held the
+        conversation, or somebody to a line: the queues of both drain afterwards, and
+        `also` another one."""
 
         def run() -> bytes:
+            held = conversations.find(getattr(frame, "conversation", ""))
             ack = conversations.once(
                 self.person, frame.id, lambda: verb(self.agent, frame)
             )
-            more = [int(also)] if also and also.isdecimal() else []
-            pairing.nudge([*pairing.queues_of(self.person), *more])
+            queues = set(pairing.queues_of(self.person))
+            if held and held.agent_id:
+                queues |= set(pairing.queues_of(held.agent_id))
+            if also and also.isdecimal():
+                queues.add(int(also))
+            pairing.nudge(queues)
             return ack
 
         return await in_transaction(run)

@@ -26,7 +26,7 @@ from helpdesk.models import (
 )
 
 # How many times as often as in `make test`: for `make faults`.
-THOROUGH = int(os.environ.get("HELPDESK_TEST_TIMES", "1"))
+THOROUGH = float(os.environ.get("HELPDESK_TEST_TIMES", "1"))
 HOP_SECONDS = 20  # time passes in hops, between which leases are renewed
 
 Verb = Callable[[Any, Any], protocol.Frame]
@@ -117,9 +117,12 @@ class Hall:
     def does(
         self, agent: Agent, verb: Verb, frame: Any, also: Queue | None = None
     ) -> bytes:
+        held = conversations.find(getattr(frame, "conversation", ""))
         with transaction.atomic():
             ack = conversations.once(agent.pk, frame.id, lambda: verb(agent, frame))
-        self.drain([*pairing.queues_of(agent.pk), *([also.pk] if also else [])])
+        concerned = {agent.pk, held.agent_id if held else None} - {None}
+        queues = {queue for each in concerned for queue in pairing.queues_of(each)}
+        self.drain(queues | ({also.pk} if also else set()))
         return ack
 
     def takes(self, agent: Agent, what: Conversation) -> bytes:
