@@ -233,7 +233,8 @@ async def test_a_waiting_conversation_is_seen_and_taken(shop: Shop) -> None:
 
 
 async def test_of_takers_at_once_one_gets_it(shop: Shop) -> None:
-    """Seen to fail when the conversation's row is read without its lock."""
+    """Two guards stand behind each other: the row's lock, and the constraint
+    one_holder_at_a_time."""
     agents = [await shop.agent(row) for row in (shop.ada, shop.ben) for _ in range(2)]
     for _ in range(10):
         cora, here = await waiting(shop)
@@ -260,7 +261,6 @@ async def test_who_is_full_takes_no_more(shop: Shop) -> None:
 
 
 async def test_takes_at_once_never_exceed_the_capacity(shop: Shop) -> None:
-    """Seen to fail when the agent's row is read without its lock."""
     await stored(change, shop.ada, capacity=2)
     tabs = [await shop.agent(shop.ada) for _ in range(4)]
     for _ in range(3):

@@ -295,7 +295,8 @@ async def test_after_its_end_there_may_be_another(shop: Shop) -> None:
 
 
 async def test_of_starts_at_once_one_opens_a_conversation(shop: Shop) -> None:
-    """Seen to fail without the constraint one_open_conversation_per_customer."""
+    """Two guards stand behind each other: the customer's lock, and the constraint
+    one_open_conversation_per_customer."""
     for _ in range(3):
         cora = await shop.customer()
         tabs = [cora, await shop.again(cora), await shop.again(cora)]

@@ -437,7 +437,6 @@ async def test_when_the_server_leaves_a_waiting_poll_is_answered(
 
 
 async def test_five_at_once_over_both_transports_are_one(shop: Shop) -> None:
-    """Seen to fail without one_message_per_client_id and the writer's look-up."""
     cora, ada, here = await shop.talk()
     for _ in range(10):
         id = new_id()
