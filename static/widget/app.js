@@ -75,7 +75,7 @@ function under(chat) {
   if (!welcome.value) return _("Connecting …");
   const { site, availability } = welcome.value;
   if (!open.value || !conversation.value?.agent) return STANDING[availability]();
-  const news = messages.value.findLast(({ event }) => /^agent_/.test(event ?? ""));
+  const news = messages.value.findLast(({ event }) => event?.startsWith("agent_"));
   return news?.event === "agent_lost" ? _("Reconnecting …") : site.name;
 }
 

@@ -67,14 +67,14 @@ export class Chat {
     this.#connection = new Connection({
       url: socket,
       statusUrl: `${place}status/`,
-      poll: { url: `${place}poll/`, holds: () => ({ token: this.#token, ...this.#holds(), version: this.#version }) },
-      hello: () => ({ token: this.#token, ...this.#hello, ...this.#holds(), last: this.#timeline.last?.id }),
+      poll: { url: `${place}poll/`, holds: () => ({ after: 0, ...this.#holds(), version: this.#version }) },
+      hello: () => ({ ...this.#hello, ...this.#holds(), last: this.#timeline.last?.id }),
       onFrame: (frame) => batch(() => this.#take(frame)),
       onState: (state, code) => batch(() => this.#turned(state, code)),
     });
     this.#outbox = new Outbox({
       storageKey: `${this.#key}:outbox`,
-      storage: shelf,
+      storage: /** @type {Storage} */ (shelf),
       send: (command) => this.#connection.send(command),
       onChange: () => (this.entries.value = this.#outbox.entries),
       lane: () => "", // a start comes before the posts that need it
@@ -228,7 +228,8 @@ export class Chat {
   }
 
   #holds() {
-    return { conversation: this.conversation.value?.id, after: this.#timeline.last?.seq ?? 0 };
+    // Who holds nothing names no `after`: from 0 on would bring the oldest page.
+    return { token: this.#token, conversation: this.conversation.value?.id, after: this.#timeline.last?.seq };
   }
 
   /** @param {Frame} frame */

@@ -7,23 +7,38 @@
 // Optional attributes: data-locale, data-accent="#2f6f5e", data-side="start", data-offset-x / -y (pixels), data-label.
 
 (() => {
-  const script = document.currentScript;
+  /**
+   * @typedef {{ accent: string, onAccent: string }} Look
+   * @typedef {{ [name: string]: any, on: string }} Heard what the frame says
+   */
+
+  const host = /** @type {Window & { Helpdesk?: typeof Helpdesk }} */ (window);
+  const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
   const key = script?.dataset.site;
-  if (!key || window.Helpdesk?.toggle) return;
+  if (!script || !key || host.Helpdesk?.toggle) return;
 
   const options = script.dataset;
   const server = new URL(script.src).origin;
   const mark = `helpdesk:${key}`;
   const locale = options.locale || document.documentElement.lang || navigator.language || "";
   const zh = /^zh/i.test(locale);
+  /** @type {{ open: string, close: string, label: string, title: string, unread: (n: number) => string, flash: (n: number) => string }} */
   const words = zh
     ? { open: "打开聊天", close: "收起聊天", label: "和我们聊聊", title: "聊天", unread: (n) => `打开聊天，${n} 条未读消息`, flash: (n) => `（${n}）新消息` }
     : { open: "Open chat", close: "Minimise chat", label: "Chat with us", title: "Chat", unread: (n) => `Open chat, ${n} unread`, flash: (n) => `(${n}) New message` };
   const small = matchMedia("(max-width: 480px)");
 
+  /** @type {Record<string, Set<(detail: any) => void>>} */
   const listeners = {};
-  const state = { open: false, unread: 0, identity: undefined, fields: {} };
-  let root, panel, frame, launcher, badge, port, title, flashing;
+  const state = { open: false, unread: 0, identity: /** @type {unknown} */ (undefined), fields: {} };
+  /** @type {HTMLElement} */ let root;
+  /** @type {HTMLElement} */ let panel;
+  /** @type {HTMLElement} */ let launcher;
+  /** @type {HTMLElement} */ let badge;
+  /** @type {HTMLIFrameElement | undefined} */ let frame;
+  /** @type {MessagePort | undefined} */ let port;
+  /** @type {string | undefined} */ let title;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ let flashing;
 
   // --- drawing
 
@@ -58,19 +73,26 @@
     @media (prefers-reduced-motion: reduce) { *, .panel { transition: none } }
     @media print { :host { display: none } }`;
 
-  /** As elements, never as HTML: the host may insist on Trusted Types. */
+  /**
+   * As elements, never as HTML: the host may insist on Trusted Types.
+   * @param {string} name
+   * @param {Record<string, string>} attributes
+   * @param {(Node | string)[]} children
+   * @returns {HTMLElement}
+   */
   function element(name, attributes, ...children) {
     const svg = name === "svg" || name === "path";
     const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
     for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
     made.append(...children);
-    return made;
+    return /** @type {HTMLElement} */ (made);
   }
 
+  /** @param {string} name @param {string} d */
   const icon = (name, d) => element("svg", { class: name, viewBox: "0 0 24 24", "aria-hidden": "true" }, element("path", { d }));
 
   function draw() {
-    root = element("helpdesk-chat", {});
+    root = element("helpdesk-chat", { role: "region", "aria-label": words.title });
     const shadow = root.attachShadow({ mode: "open" });
     dress(shadow);
     badge = element("span", { class: "badge", "aria-hidden": "true" });
@@ -84,13 +106,17 @@
     );
     launcher.addEventListener("click", () => Helpdesk.toggle());
     shadow.append(element("div", { class: options.side === "start" ? "start" : "" }, launcher));
-    set("--x", `${parseInt(options.offsetX, 10) || 20}px`);
-    set("--y", `${parseInt(options.offsetY, 10) || 20}px`);
-    paint({ accent: /^#[0-9a-f]{6}$/i.test(options.accent) ? options.accent : "#2f6f5e", onAccent: "#fff" });
+    set("--x", `${parseInt(options.offsetX ?? "", 10) || 20}px`);
+    set("--y", `${parseInt(options.offsetY ?? "", 10) || 20}px`);
+    const accent = options.accent ?? "";
+    paint({ accent: /^#[0-9a-f]{6}$/i.test(accent) ? accent : "#2f6f5e", onAccent: "#fff" });
     document.body.append(root);
   }
 
-  /** Constructed style sheets pass a host's Content-Security-Policy; older Safari has none. */
+  /**
+   * Constructed style sheets pass a host's Content-Security-Policy; older Safari has none.
+   * @param {ShadowRoot} shadow
+   */
   function dress(shadow) {
     try {
       const sheet = new CSSStyleSheet();
@@ -101,8 +127,10 @@
     }
   }
 
+  /** @param {string} name @param {string} value */
   const set = (name, value) => root.style.setProperty(name, value);
 
+  /** @param {Look} look */
   function paint({ accent, onAccent }) {
     set("--accent", accent);
     set("--on-accent", onAccent);
@@ -112,38 +140,45 @@
 
   function load() {
     if (frame) return;
-    const address = `${server}/widget/${encodeURIComponent(key)}/?locale=${encodeURIComponent(locale)}#${location.origin}`;
-    frame = element("iframe", { src: address, title: words.title, allow: "microphone; autoplay" });
+    const address = `${server}/widget/${encodeURIComponent(key ?? "")}/?locale=${encodeURIComponent(locale)}#${location.origin}`;
+    frame = /** @type {HTMLIFrameElement} */ (element("iframe", { src: address, title: words.title, allow: "microphone; autoplay" }));
     panel = element("div", { class: "panel shut" }, frame);
     launcher.before(panel);
     addEventListener("message", greet);
   }
 
-  /** The frame says that it listens; from then on the two have a port of their own. */
+  /**
+   * The frame says that it listens; from then on the two have a port of their own.
+   * @param {MessageEvent} event
+   */
   function greet({ origin, source, data }) {
     if (origin !== server || source !== frame?.contentWindow || data !== "helpdesk:ready") return;
     const channel = new MessageChannel();
     port = channel.port1;
     port.onmessage = (event) => heard(event.data);
-    source.postMessage("helpdesk:port", server, [channel.port2]);
+    frame?.contentWindow?.postMessage("helpdesk:port", server, [channel.port2]);
     const page = { url: location.href, title: document.title, referrer: document.referrer };
     tell({ do: "init", page, open: state.open, identity: state.identity, fields: state.fields });
+    if (state.open) frame.focus(); // what had the focus before it was loaded was another document
   }
 
+  /** @param {{ [name: string]: unknown, do: string }} message */
   const tell = (message) => port?.postMessage(message);
 
+  /** @param {Heard} message */
   function heard(message) {
     if (message.on === "close") Helpdesk.close();
     if (message.on === "unread") unread(message.count);
-    if (message.on === "look") paint(message);
+    if (message.on === "look") paint(/** @type {any} */ (message));
     if (message.on === "marked") remember(message.marked);
     if (message.on === "event") emit(message.name, message.detail);
   }
 
+  /** @param {number} count */
   function unread(count) {
     if (count !== state.unread) emit("unread", count);
     state.unread = count;
-    badge.textContent = count > 99 ? "99+" : count || "";
+    badge.textContent = count > 99 ? "99+" : `${count || ""}`;
     name();
     flash();
   }
@@ -160,6 +195,7 @@
     flashing = setInterval(() => (document.title = document.title === own ? words.flash(state.unread) : own), 1500);
   }
 
+  /** @param {boolean} marked */
   function remember(marked) {
     try {
       if (marked) localStorage.setItem(mark, "1");
@@ -179,19 +215,20 @@
 
   // --- open and shut
 
+  /** @param {boolean} open */
   function show(open) {
     if (open === state.open) return;
     if (!root.isConnected) document.body.append(root);
     if (open) load();
     state.open = open;
-    panel.offsetWidth; // begin the motion from where the panel stood
+    void panel.offsetWidth; // begin the motion from where the panel stood
     panel.classList.toggle("shut", !open);
     launcher.classList.toggle("open", open);
-    launcher.setAttribute("aria-expanded", open);
+    launcher.setAttribute("aria-expanded", `${open}`);
     name();
     fit();
     tell({ do: "show", open });
-    (open ? frame : launcher).focus();
+    (open ? frame : launcher)?.focus();
     emit(open ? "open" : "close");
   }
 
@@ -199,9 +236,10 @@
   function fit() {
     const full = state.open && small.matches;
     document.documentElement.style.overflow = full ? "hidden" : "";
-    if (window.visualViewport) set("--height", `${visualViewport.height}px`);
+    if (visualViewport) set("--height", `${visualViewport.height}px`);
   }
 
+  /** @param {string} event @param {unknown} [detail] */
   function emit(event, detail) {
     for (const listener of listeners[event] ?? []) listener(detail);
   }
@@ -210,15 +248,21 @@
     open: () => show(true),
     close: () => show(false),
     toggle: () => show(!state.open),
+    /** @param {object} identity proven by the host's server */
     identify(identity) {
       state.identity = identity;
       tell({ do: "identify", identity });
     },
+    /** @param {Record<string, string | number | boolean | null>} fields */
     setFields(fields) {
       Object.assign(state.fields, fields);
       tell({ do: "fields", fields: state.fields });
     },
-    /** Events: open, close, unread (count), message ({author, text}), start, end. Returns what takes the listener away. */
+    /**
+     * Events: open, close, unread (count), message ({author, text}), start, end. Returns what takes the listener away.
+     * @param {string} event
+     * @param {(detail: any) => void} listener
+     */
     on(event, listener) {
       (listeners[event] ??= new Set()).add(listener);
       return () => listeners[event].delete(listener);
@@ -234,7 +278,7 @@
       document.removeEventListener("visibilitychange", flash);
       const gone = root;
       setTimeout(() => gone.remove(), 100); // the frame needs a moment to forget
-      delete window.Helpdesk;
+      delete host.Helpdesk;
     },
   };
 
@@ -247,7 +291,7 @@
     dispatchEvent(new Event("helpdesk:ready"));
   }
 
-  window.Helpdesk = Helpdesk;
+  host.Helpdesk = Helpdesk;
   if (document.body) begin();
   else document.addEventListener("DOMContentLoaded", begin);
 })();

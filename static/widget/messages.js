@@ -103,7 +103,7 @@ const isOwn = (message) => message.author.kind === "customer";
 const together = (a, b) =>
   a && b && a.kind === b.kind && a.author.id === b.author.id && !a.state === !b.state && Date.parse(b.at) - Date.parse(a.at) < GROUP_MS;
 
-/** What waits in the outbox, in the shape of a message. @param {any} entry @param {Chat} chat */
+/** What waits in the outbox, in the shape of a message. @param {any} entry @param {Chat} chat @returns {any} */
 function onItsWay({ id, command, state, code, at }, chat) {
   const author = { kind: "customer", id: chat.welcome.value?.customer.id ?? "", name: "" };
   const attachments = (command.attachments ?? []).map((/** @type {string} */ file) => chat.file(file)).filter(Boolean);
@@ -156,7 +156,7 @@ class Bubble extends Component {
   }
 }
 
-const FACE = /^(?:\p{Extended_Pictographic}[\u{1f3fb}-\u{1f3ff}\ufe0f\u200d]*\s?){1,3}$/u;
+const FACE = /^(?:\p{Extended_Pictographic}(?:[\u{1f3fb}-\u{1f3ff}]|\ufe0f|\u200d)*\s?){1,3}$/u;
 
 /** Up to three emoji alone are shown large. @param {string} text */
 const isFace = (text) => text.length < 24 && FACE.test(text);
