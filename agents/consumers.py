@@ -8,7 +8,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, parse_cookie
+from django.utils import timezone
 
 from helpdesk import clock, conversations, pairing, protocol
 from helpdesk.consumers import FORBIDDEN, SOCKETS_PER_PERSON, Close, DeskConsumer
@@ -23,6 +25,7 @@ from .models import Agent
 class AgentConsumer(DeskConsumer):
     hello = protocol.AgentHello
     voice: voice.AgentVoice
+    credentials: tuple[Any, ...] = ()  # as they were at the last look
 
     @staticmethod
     def parse(text: str) -> protocol.Command:
@@ -64,11 +67,7 @@ class AgentConsumer(DeskConsumer):
     @classmethod
     async def revoked(cls, sockets: list[Any]) -> list[Any]:
         """Signed out, deactivated, password changed, no agent any more."""
-
-        def check() -> list[AgentConsumer]:
-            return [s for s in sockets if agent_of(s.session_key) != s.agent]
-
-        return await reading(check)
+        return await reading(revoked, sockets)
 
 
 def moved(agent: Agent) -> None:
@@ -80,6 +79,30 @@ def moved(agent: Agent) -> None:
 def session_key(headers: list[tuple[bytes, bytes]]) -> str:
     cookies = [value.decode("latin1") for name, value in headers if name == b"cookie"]
     return parse_cookie("; ".join(cookies)).get(settings.SESSION_COOKIE_NAME, "")
+
+
+def revoked(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
+    """Which of them no longer belong to whom they did. Two queries for all whose
+    credentials are word for word as at the last look, three more for each other."""
+    found = credentials(sockets)
+    changed = [s for s in sockets if s.credentials != found[s] or None in found[s]]
+    for socket in changed:
+        # Read before the check: what changes meanwhile differs at the next look.
+        socket.credentials = found[socket]
+    return [s for s in changed if agent_of(s.session_key) != s.agent]
+
+
+def credentials(sockets: list[AgentConsumer]) -> dict[AgentConsumer, tuple[Any, ...]]:
+    """All that `agent_of` would look at, None for what is not there any more."""
+    live = Session.objects.filter(
+        session_key__in=[socket.session_key for socket in sockets],
+        expire_date__gt=timezone.now(),
+    )
+    sessions = dict(live.values_list("session_key", "session_data"))
+    agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
+    rows = agents.values_list("pk", "user_id", "user__password", "user__is_active")
+    people = {pk: tuple(rest) for pk, *rest in rows}
+    return {s: (sessions.get(s.session_key), people.get(s.agent.pk)) for s in sockets}
 
 
 def agent_of(key: str) -> Agent | None:

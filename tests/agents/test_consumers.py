@@ -10,8 +10,11 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from websockets.exceptions import InvalidStatus
 
+from agents.consumers import revoked
 from agents.models import Agent
 from helpdesk import consumers, limits
 from helpdesk.models import Assignment, Message, QueueMembership
@@ -129,6 +132,19 @@ async def test_others_stay_signed_in(
     await ada.closed()
     await ben.heard_so_far()
     await cora.heard_so_far()
+
+
+async def test_a_look_at_what_has_not_changed_is_cheap(shop: Shop) -> None:
+    people = [await shop.agent(shop.ada), await shop.agent(shop.ben)]
+    sockets = [shop.served(each) for each in people]
+
+    def second_look() -> int:
+        assert revoked(sockets) == []
+        with CaptureQueriesContext(connection) as queries:
+            assert revoked(sockets) == []
+        return len(queries)
+
+    assert await stored(second_look) == 2
 
 
 async def test_a_session_dies_with_the_password_and_a_new_one_works(
