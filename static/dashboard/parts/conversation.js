@@ -11,6 +11,7 @@ import { Messages } from "./messages.js";
 import { Avatar, Icon, Span, keyName } from "./small.js";
 import { Answers } from "./offers.js";
 import { Take } from "./rail.js";
+import { reasonName } from "./status.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
 
@@ -18,7 +19,7 @@ export function Conversation() {
   const { desk, view, feed } = useHere();
   const id = view.open.value;
   useEffect(() => feed.look(id), [id, desk.welcomed.value]);
-  if (!desk.welcomed.value) return html`<div class="talk"><${Bones} /></div>`;
+  if (!desk.welcomed.value) return html`<div class="talk">${id && html`<${Bones} />`}</div>`;
   // Reading the lists makes this part draw itself again when a conversation comes or goes.
   void [desk.held.value, desk.waiting.value];
   const talk = desk.talk(id);
@@ -107,13 +108,12 @@ function Instead({ talk }) {
 
 /** Nothing is open: say what waits, or that all is quiet. */
 function Nothing() {
-  const { desk, feed, view } = useHere();
+  const { desk, view } = useHere();
   const { take } = deciding(useHere());
   const me = desk.me.value;
   const first = desk.first.value;
   const waiting = desk.waiting.value.length;
   const unread = desk.mine.value.find((talk) => talk.unread.value > 0);
-  const online = () => feed.setStatus("online").catch(() => {});
   if (unread) {
     return html`<${Calm} title=${_("%(name)s waits for your answer", { name: nameOf(unread.customer.value) })}>
       <button type="button" class="button primary" onClick=${() => view.show(unread.id)}>${_("Answer")}</button>
@@ -128,10 +128,7 @@ function Nothing() {
     <//>`;
   }
   if (me && me.status !== "online") {
-    return html`<${Calm} title=${me.status === "away" ? _("You are away") : _("You are offline")}>
-      <p>${_("New conversations do not come to you.")}</p>
-      <button type="button" class="button primary" onClick=${online}>${_("Go online")}</button>
-    <//>`;
+    return html`<${Calm} title=${me.status === "away" ? _("You are away") : _("You are offline")}><p>${me.reason ? reasonName(me.reason) : ""}</p><//>`;
   }
   if (desk.mine.value.length) {
     return html`<${Calm} title=${_("Everybody has an answer")}><p>${_("Open a conversation on the left.")}</p><//>`;

@@ -7,7 +7,7 @@ import { deciding } from "../deciding.js";
 import { gist, nameOf } from "../story.js";
 import { address } from "../view.js";
 import { Offers } from "./offers.js";
-import { Status, statusName } from "./status.js";
+import { Absence, Status, reasonName, statusName } from "./status.js";
 import { Age, Avatar, Icon, Span, keyName } from "./small.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
@@ -19,6 +19,7 @@ export function Rail() {
   return html`<nav class="rail" aria-label=${_("Conversations")} onKeyDown=${walk}>
     <div class="rail-head">
       <${Status} />
+      <${Absence} />
       <button type="button" class="jump" onClick=${() => (view.dialog.value = { name: "jump" })}>
         <${Icon} name="search" /><span>${_("Search or jump to")}</span><kbd>${keyName("Mod+K")}</kbd>
       </button>
@@ -166,7 +167,7 @@ function Colleague({ agent }) {
   return html`<li>
     <${Avatar} id=${id} name=${name} avatar=${avatar} dot=${dot} />
     <span class="who">${name}</span>
-    <span class="state">${state}${connected && status !== "online" && reason ? ` · ${reason}` : ""}</span>
+    <span class="state">${state}${connected && status !== "online" && reason ? ` · ${reasonName(reason)}` : ""}</span>
     <span class="load" title=${n_("%(n)s conversation", "%(n)s conversations", load)}>${load}/${capacity}</span>
   </li>`;
 }

@@ -12,6 +12,12 @@ export function statusName(status) {
   return { online: _("Online"), away: _("Away"), offline: _("Offline") }[status] ?? status;
 }
 
+/** What the desk gives as a reason, in the reader's words; what people wrote as they wrote it.
+ * @param {string} reason */
+export function reasonName(reason) {
+  return reason === "Two offers in a row went unanswered." ? _("Two offers in a row went unanswered.") : reason;
+}
+
 /** @param {string} status */
 function meaning(status) {
   return {
@@ -22,18 +28,29 @@ function meaning(status) {
 }
 
 export function Status() {
-  const { desk, places } = useHere();
+  const { desk, feed, places } = useHere();
+  const closed = feed.state.value === "closed";
   const me = desk.me.value ?? { id: places.agent, name: places.name, status: "offline", load: 0, capacity: 0, reason: "" };
   const label = html`<${Avatar} ...${me} dot=${desk.welcomed.value ? me.status : "lost"} />
     <span class="me">
       <span class="who">${me.name}</span>
-      <span class="state">${desk.welcomed.value ? statusName(me.status) : _("Connecting …")}${
-        me.status !== "online" && me.reason ? ` · ${me.reason}` : ""
+      <span class="state">${desk.welcomed.value ? statusName(me.status) : closed ? _("Not connected") : _("Connecting …")}${
+        me.status !== "online" && me.reason ? ` · ${reasonName(me.reason)}` : ""
       }</span>
     </span>
     ${desk.welcomed.value && html`<${Load} load=${me.load} capacity=${me.capacity} />`}
     <${Icon} name="chevron-down" />`;
   return html`<${Disclosure} class="status" label=${label}>${(/** @type {() => void} */ close) => html`<${Picker} close=${close} />`}<//>`;
+}
+
+/** One press and one is back. */
+export function Absence() {
+  const { desk, feed, view } = useHere();
+  const me = desk.me.value;
+  if (!me || me.status === "online") return null;
+  const back = () => feed.setStatus("online").catch(() => view.say(_("Your status could not be changed. Try again in a moment.")));
+  return html`<div class="absence"><span>${_("New conversations do not come to you.")}</span>
+    <button type="button" class="button" onClick=${back}>${_("Go online")}</button></div>`;
 }
 
 /** @param {{load: number, capacity: number}} props */
