@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +165,13 @@ class PackedFiles(BaseFinder):
             for folder in ("chat", "widget", "vendor", "tokens.css")
             for each in [SOURCES / folder, *(SOURCES / folder).rglob("*")]
         )
-        for (path, source), pack in ((SCRIPT, pack_script), (STYLE, pack_style)):
-            packed = Path(self.storage.path(path))
-            if not packed.exists() or packed.stat().st_mtime < newest:
-                _replace(packed, pack(source))  # type: ignore[operator]
+        self._renew(SCRIPT[0], newest, lambda: pack_script(SCRIPT[1]))
+        self._renew(STYLE[0], newest, lambda: pack_style(STYLE[1]))
+
+    def _renew(self, path: str, newest: float, pack: Callable[[], str]) -> None:
+        packed = Path(self.storage.path(path))
+        if not packed.exists() or packed.stat().st_mtime < newest:
+            _replace(packed, pack())
 
 
 def _replace(path: Path, text: str) -> None:

@@ -6,8 +6,8 @@ export class Clock {
 
   now = () => this.#now;
 
-  setTimeout = (then, ms) => {
-    const timer = { then, at: this.#now + ms };
+  setTimeout = (ring, ms) => {
+    const timer = { ring, at: this.#now + ms };
     this.#timers.push(timer);
     return timer;
   };
@@ -25,7 +25,7 @@ export class Clock {
       if (!due) break;
       this.#now = Math.max(this.#now, due.at);
       this.clearTimeout(due);
-      due.then();
+      due.ring();
     }
     this.#now = end;
   }

@@ -125,7 +125,7 @@ def template_texts(app: str) -> Iterator[Text]:
         folder = path.relative_to(templates).parts[0]
         owner = folder if folder in APPS else "helpdesk"
         if path.suffix in {".html", ".txt"} and app == owner:
-            # Markup is not indented as Python is; what is translated stands in one line.
+            # Markup is not indented as Python is; what is translated is one line.
             source = re.sub(r"(?m)^\s+", "", templatize(path.read_text()))
             yield from _calls(path, source.encode())
 
