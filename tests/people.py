@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 Frame = dict[str, Any]
-PATIENCE_SECONDS = 10  # far beyond what anything takes; then a test has failed
+PATIENCE_SECONDS = 30  # far beyond what anything takes; then a test has failed
 
 
 def new_id() -> str:
