@@ -67,7 +67,7 @@ export class Chat {
     this.#connection = new Connection({
       url: socket,
       statusUrl: `${place}status/`,
-      poll: { url: `${place}poll/`, holds: () => ({ after: 0, ...this.#holds(), version: this.#version }) },
+      poll: { url: `${place}poll/`, holds: () => ({ ...this.#holds(), after: this.#timeline.last?.seq ?? 0, version: this.#version }) },
       hello: () => ({ ...this.#hello, ...this.#holds(), last: this.#timeline.last?.id }),
       onFrame: (frame) => batch(() => this.#take(frame)),
       onState: (state, code) => batch(() => this.#turned(state, code)),
