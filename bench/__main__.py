@@ -27,7 +27,7 @@ from .load import ORIGIN, Job
 from .report import Record, Report, table
 from .services import ROOT, Postgres, Server, Valkey, running, scratch
 
-PAIRS, IDLE_PAIRS = 100, 500
+PAIRS, IDLE_PAIRS = 100, 250
 RATE = 1_000  # messages a second when latency is measured
 RESULTS = ROOT / "bench" / "results"
 SECRET = "only-for-the-bench-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2
@@ -209,6 +209,7 @@ def git(*words: str) -> str:
 
 def keep(report: Report) -> None:
     path = RESULTS / f"{report.at[:16].replace(':', '')}-{report.commit}.json"
+    RESULTS.mkdir(exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
     print(
         f"Kept in {path.relative_to(ROOT)}. `python -m bench.report` writes the page."
