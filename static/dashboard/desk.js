@@ -5,7 +5,7 @@
 //   desk.apply(frame)         welcome, event or pong; anything else is left alone
 //   desk.history(id, asked, ack)   the answer to a history.get
 //   desk.said(id, message)    our own message, once the desk has acknowledged it
-//   desk.mine desk.lines desk.agents desk.queues desk.me    signals to draw from
+//   desk.mine desk.lines desk.offers desk.agents desk.queues desk.me    signals to draw from
 //   desk.lacking()            [{conversation, after?}]: what to ask history.get for
 //   desk.resume()             the `after` of a hello
 //   desk.onNews = (news) => … something live happened that deserves a sound
