@@ -55,7 +55,7 @@ def furnish(port: int) -> None:
     embed the widget from this port too."""
     Site = apps.get_model("customers", "Site")
     site, is_new = Site.objects.get_or_create(
-        key="demo", defaults={"name": "Demo shop", "greeting": GREETING}
+        key="demo", defaults={"name": "Kiln & Leaf", "greeting": GREETING}
     )
     allow(site, f"http://127.0.0.1:{port}", f"http://localhost:{port}")
     if is_new:
