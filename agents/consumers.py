@@ -49,6 +49,7 @@ class AgentConsumer(DeskConsumer):
         self.count(("agent", str(agent.pk)), SOCKETS_PER_PERSON)
         self.voice = voice.AgentVoice(agent, self)
         queues = await reading(pairing.queues_of, agent.pk)
+        self.queues = frozenset(queues)
         self.join(f"agent.{agent.pk}", *(f"queue.{queue}" for queue in queues))
         if await self.arrive(agent.pk):
             await in_transaction(moved, agent)
@@ -69,27 +70,18 @@ class AgentConsumer(DeskConsumer):
         """Signed out, deactivated, password changed, no agent any more."""
         return await reading(revoked, sockets)
 
-
-def moved(agent: Agent) -> None:
-    """The agent came or went: note since when, and tell colleagues."""
-    clock.agent_moved(agent.pk)
-    conversations.tell_agent(agent)
-
-
-def session_key(headers: list[tuple[bytes, bytes]]) -> str:
-    cookies = [value.decode("latin1") for name, value in headers if name == b"cookie"]
-    return parse_cookie("; ".join(cookies)).get(settings.SESSION_COOKIE_NAME, "")
-
-
-def revoked(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
-    """Which of them no longer belong to whom they did. Two queries for all whose
-    credentials are word for word as at the last look, three more for each other."""
-    found = credentials(sockets)
-    changed = [s for s in sockets if s.credentials != found[s] or None in found[s]]
-    for socket in changed:
-        # Read before the check: what changes meanwhile differs at the next look.
-        socket.credentials = found[socket]
-    return [s for s in changed if agent_of(s.session_key) != s.agent]
+    @classmethod
+    async def outdated(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
+    """Who is no agent any more is for `revoked` to find."""
+    agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
+    staffed: dict[UUID, set[int | None]] = {}
+    for agent_id, queue_id in agents.values_list("pk", "memberships__queue_id"):
+        staffed.setdefault(agent_id, set()).add(queue_id)
+    return [
+        socket
+        for socket in sockets
+        if staffed.get(socket.agent.pk, socket.queues) - {None} != socket.queues
+    ]
 
 
 def credentials(sockets: list[AgentConsumer]) -> dict[AgentConsumer, tuple[Any, ...]]:

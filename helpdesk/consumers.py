@@ -373,6 +373,12 @@ class DeskConsumer:
         """Which of these sockets have lost their credential meanwhile."""
         return []
 
+    @classmethod
+    async def outdated(cls, sockets: list[Any]) -> list[Any]:
+        """Which of them hear what they should not any more, or miss what they should:
+        they are asked to come back at once."""
+        return []
+
 
 BEAT = protocol.encode(protocol.Beat())
 
@@ -448,6 +454,8 @@ async def _close_revoked(of: desk.Desk) -> None:
         try:
             for socket in await kind.revoked(sockets):
                 await socket.close(NOT_SIGNED_IN)
+            for socket in await kind.outdated(sockets):
+                await _say_bye(socket, "changed", SOON_MS)
         except Refused:
             log.warning("Credentials could not be checked: the database is away")
 
@@ -455,6 +463,7 @@ async def _close_revoked(of: desk.Desk) -> None:
 # --- the process ends
 
 DRAIN_SECONDS = 5
+SOON_MS = 1_000  # to one socket that must begin anew
 COME_BACK_MS = 10_000  # spread over this time, so that not all return at once
 
 
@@ -481,7 +490,9 @@ async def _answer_polls(here: desk.Desk) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _say_bye(socket: DeskConsumer) -> None:
-    retry_ms = random.randrange(250, COME_BACK_MS)  # noqa: S311
-    socket.say(protocol.encode(protocol.Bye("restarting", retry_ms)))
+async def _say_bye(
+    socket: DeskConsumer, reason: str = "restarting", within_ms: int = COME_BACK_MS
+) -> None:
+    retry_ms = random.randrange(250, within_ms)  # noqa: S311
+    socket.say(protocol.encode(protocol.Bye(reason, retry_ms)))
     await socket.close(RESTARTING)

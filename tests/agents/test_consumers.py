@@ -121,6 +121,22 @@ async def test_a_revoked_credential_closes_the_socket(
     assert await ada.closed() == consumers.NOT_SIGNED_IN
 
 
+async def test_who_leaves_a_queue_hears_it_no_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their socket is asked to come back, and then joins what they staff now."""
+    monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(consumers, "CREDENTIALS_SECONDS", 0.05)
+    ada = await shop.agent(shop.ada)
+    members = QueueMembership.objects.filter(agent=shop.ada, queue=shop.billing)
+    await stored(members.delete)
+    bye = await ada.hears("bye")
+    assert bye["reason"] == "changed"
+    assert await ada.closed() == consumers.RESTARTING
+    ada = await shop.agent(shop.ada)
+    assert [queue["name"] for queue in ada.welcome["queues"]] == ["Sales"]
+
+
 async def test_others_stay_signed_in(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
