@@ -71,7 +71,34 @@ class AgentConsumer(DeskConsumer):
         return await reading(revoked, sockets)
 
     @classmethod
-    async def outdated(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
+    async def outdated(cls, sockets: list[Any]) -> list[Any]:
+        """Whose agent has come to a queue or left one."""
+        return await reading(outdated, sockets)
+
+
+def moved(agent: Agent) -> None:
+    """The agent came or went: note since when, and tell colleagues."""
+    clock.agent_moved(agent.pk)
+    conversations.tell_agent(agent)
+
+
+def session_key(headers: list[tuple[bytes, bytes]]) -> str:
+    cookies = [value.decode("latin1") for name, value in headers if name == b"cookie"]
+    return parse_cookie("; ".join(cookies)).get(settings.SESSION_COOKIE_NAME, "")
+
+
+def revoked(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
+    """Which of them no longer belong to whom they did. Two queries for all whose
+    credentials are word for word as at the last look, three more for each other."""
+    found = credentials(sockets)
+    changed = [s for s in sockets if s.credentials != found[s] or None in found[s]]
+    for socket in changed:
+        # Read before the check: what changes meanwhile differs at the next look.
+        socket.credentials = found[socket]
+    return [s for s in changed if agent_of(s.session_key) != s.agent]
+
+
+def outdated(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
     """Who is no agent any more is for `revoked` to find."""
     agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
     staffed: dict[UUID, set[int | None]] = {}
