@@ -47,12 +47,17 @@ export function Messages({ talk }) {
 function useScroll(box, messages, unsent, typing) {
   const [atEnd, setAtEnd] = useState(true);
   const stick = useRef(true);
+  const top = useRef(0);
   const before = useRef({ height: 0, first: 0, unsent: 0 });
   const first = messages.length ? place(messages[0]) : 0;
   const onScroll = () => {
     if (!box.current) return; // a last scroll of what is gone already
     const { scrollHeight, scrollTop, clientHeight } = box.current;
-    stick.current = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only a person scrolls up. A picture that grows below moves the end away as well,
+    // and is followed.
+    const isNear = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (isNear || scrollTop < top.current) stick.current = isNear;
+    top.current = scrollTop;
     setAtEnd(stick.current);
   };
   const toEnd = () => {
