@@ -8,12 +8,12 @@ import pytest
 from django.core import mail
 from django.db import transaction
 
+from customers.models import Customer
 from helpdesk import conversations, database, followups, writer
 from helpdesk.database import db_now
 from helpdesk.models import Conversation, OutgoingMail
 from helpdesk.pairing import assign
 from tests.back_office import Office, open_office
-from customers.models import Customer
 
 pytestmark = pytest.mark.django_db
 
