@@ -161,7 +161,8 @@ def merged(path: Path, texts: list[Text]) -> Any:
     from babel.messages.pofile import read_po
 
     locale = path.parts[-3]
-    old = read_po(path.open("rb"), locale=locale) if path.exists() else Catalog()
+    written = io.BytesIO(path.read_bytes() if path.exists() else b"")
+    old = read_po(written, locale=locale)
     new = Catalog(
         locale=locale,
         project="Helpdesk",
