@@ -30,7 +30,7 @@ from daphne.server import Server as Daphne
 from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 
-from .transport import EagerTransport, Socket
+from .transport import PromptTransport, Socket
 
 reactor: Any = installed_reactor
 
@@ -84,7 +84,7 @@ class Server(Daphne):  # type: ignore[misc]
     def listen_success(self, port: Any) -> Any:
         """Daphne's keeps the port for itself, and `_leave` could not close it."""
         super().listen_success(port)
-        port.transport = EagerTransport
+        port.transport = PromptTransport
         return port
 
     def leave_on(self, *signals: signal.Signals) -> None:

@@ -3,6 +3,7 @@ about a third of the event loop's time under load (docs/performance.md)."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
@@ -23,24 +24,25 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             self.transport.write(data)
 
 
-class EagerTransport(tcp.Server):
-    """Offers data to the kernel at once. Twisted's waits for the loop to say that the
-    socket takes some, which is a turn and two system calls for each frame, though
-    nearly every socket would have taken it."""
+class PromptTransport(tcp.Server):
+    """Writes at the end of the loop's turn: all that the turn had for the socket, in
+    one system call. Twisted's asks the loop to say when the socket takes data, which
+    is another turn and two system calls more, though nearly every socket would have
+    taken it; it does so here for what is left over."""
 
-    def write(self, data: bytes) -> None:
-        if self.TLS or not self.connected or self._writeDisconnected:
-            super().write(data)  # type: ignore[no-untyped-call]
+    _soon = False
+
+    def startWriting(self) -> None:
+        if not self._soon:
+            self._soon = True
+            asyncio.get_running_loop().call_soon(self._write_now)
+
+    def _write_now(self) -> None:
+        self._soon = False
+        if not self.connected:
             return
-        if not self.dataBuffer and not self._tempDataBuffer:
-            data = data[self._offer(data) :]
-        if data:
-            super().write(data)  # type: ignore[no-untyped-call]
-
-    def _offer(self, data: bytes) -> int:
-        """How much of it the kernel took. Whatever is wrong with the connection will
-        be found, and told to the protocol, when the loop writes the rest."""
-        try:
-            return self.socket.send(data)
-        except OSError:
-            return 0
+        # Whatever is wrong with the connection, or its end, is found again and told
+        # to the protocol when the loop writes.
+        lost = self.doWrite()  # type: ignore[no-untyped-call]
+        if lost is not None or self.dataBuffer or self._tempDataBuffer:
+            super().startWriting()  # type: ignore[no-untyped-call]
