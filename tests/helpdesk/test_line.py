@@ -423,7 +423,7 @@ def test_the_line_keeps_its_promises() -> None:
     run_state_machine_as_test(
         Line,
         settings=settings(
-            max_examples=int(16 * THOROUGH),
+            max_examples=int(10 * THOROUGH),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
