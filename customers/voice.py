@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import ClassVar
 from uuid import UUID
@@ -13,6 +14,7 @@ from helpdesk import (
     hub,
     limits,
     pairing,
+    presence,
     protocol,
     snapshots,
     writer,
@@ -58,6 +60,7 @@ class CustomerVoice(Voice):
     async def start(self, frame: protocol.Start) -> bytes:
         taken = []
         started = False
+        await self.desk.ready()
         try:
             taken.append(limits.customer_starts.take(self.person))
             taken.append(limits.address_starts.take(self.address))
@@ -96,6 +99,10 @@ class CustomerVoice(Voice):
             self.visitor = dataclasses.replace(
                 self.visitor, customer_id=customer.pk, customer=customer
             )
+            # Who hears of the conversation sees that the customer is here. Briefly,
+            # since the socket may close meanwhile; `be_present` makes it last.
+            until = db_now() + dt.timedelta(seconds=presence.POLL_SECONDS)
+            presence.arrive(self.desk.present.process, customer.pk, until)
             return conversations.start(customer, frame, self.listener)
 
         return conversations.once(self.person, frame.id, act), opened

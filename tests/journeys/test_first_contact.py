@@ -28,3 +28,14 @@ async def test_cora_and_ada_talk(shop: Shop) -> None:
         (4, "The green one, please."),
         (5, "Ada ended the conversation."),
     ]
+
+
+async def test_who_has_just_started_is_seen_to_be_here(shop: Shop) -> None:
+    ada = await shop.agent(shop.ada)
+    cora = await shop.customer()
+    ack = await cora.starts("Hello")
+    seen = await ada.hears(
+        "conversation.changed",
+        where=lambda f: f["conversation"]["id"] == ack["conversation"]["id"],
+    )
+    assert seen["conversation"]["customer"]["online"] is True
