@@ -37,13 +37,14 @@ def main() -> None:
     words = arguments()
     cases = [case for case in CASES if not words.cases or case.name in words.cases]
     records: list[Record] = []
+    load, _, _ = os.getloadavg()
     with scratch() as folder:
         services = Services(folder)
         for number in range(words.rounds):
             for case in cases:
                 records += measure(case, services, words, number)
                 print(".", end="", flush=True)
-        report = describe(records, services, words)
+        report = describe(records, services, words, load)
     print("\n" + table(report))
     if not words.cases:
         keep(report)
@@ -119,7 +120,7 @@ def measure(
                 batch=case.batch,
                 seconds=words.seconds,
             )
-            yield Record(case.name, kind, number, load(job))
+            yield Record(case.name, kind, number, put_to_load(job))
 
 
 @contextmanager
@@ -142,7 +143,7 @@ def pairs(
     return [[{"path": f"/pair/{n}/{side}"} for side in (0, 1)] for n in range(count)]
 
 
-def load(job: Job) -> dict[str, Any]:
+def put_to_load(job: Job) -> dict[str, Any]:
     done = python(["-m", "bench.load"], {}, msgspec.json.encode(job))
     return msgspec.json.decode(done, type=dict[str, Any])
 
@@ -161,7 +162,10 @@ def python(
 
 
 def describe(
-    records: list[Record], services: Services, words: argparse.Namespace
+    records: list[Record],
+    services: Services,
+    words: argparse.Namespace,
+    load: float,
 ) -> Report:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return Report(
@@ -187,6 +191,7 @@ def describe(
         },
         rows=rows(services),
         records=records,
+        load=load,
     )
 
 
