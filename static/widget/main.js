@@ -45,6 +45,7 @@ function focus() {
 const onClose = host.framed ? () => host.tell({ on: "close" }) : undefined;
 pane.addEventListener("keydown", (event) => event.key === "Escape" && onClose?.());
 document.addEventListener("visibilitychange", () => chat.seen());
+addEventListener("focus", () => document.activeElement === document.body && screen.value && focus());
 
 effect(() => {
   render(html`<${App} chat=${chat} pane=${pane} fields=${() => fields} onClose=${onClose} />`, pane);

@@ -16,6 +16,7 @@ export class Log extends Component {
   /** @type {HTMLElement} */ #box = /** @type {any} */ (null);
   #atEnd = true;
   #first = 0;
+  #top = 0;
 
   getSnapshotBeforeUpdate() {
     return this.#box.scrollHeight - this.#box.scrollTop;
@@ -42,7 +43,10 @@ export class Log extends Component {
   #scrolled = () => {
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
     const wasAtEnd = this.#atEnd;
-    this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only who scrolls up leaves the end: what grows below (a picture that arrives) does not take it away.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) this.#atEnd = true;
+    else if (scrollTop < this.#top) this.#atEnd = false;
+    this.#top = scrollTop;
     if (scrollTop < NEAR) void this.props.chat.loadEarlier();
     if (this.#atEnd) this.props.chat.seen();
     if (this.#atEnd !== wasAtEnd) this.forceUpdate();

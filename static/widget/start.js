@@ -56,7 +56,7 @@ export class Start extends Component {
     return html`<div class="start">
         <div class="greeting">
           <p class="hello" dir="auto">${site.greeting || _("Hello! How can we help?")}</p>
-          <p class=${isClosed ? "standing" : "standing open"}>${standing(this.#welcome.availability, isClosed)}</p>
+          <p class=${`standing ${isClosed ? "closed" : this.#welcome.availability}`}>${standing(this.#welcome.availability, isClosed)}</p>
         </div>
         <form novalidate onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} ref=${(/** @type {any} */ form) => (this.#form = form ?? this.#form)}>
           ${this.#queues()} ${this.#fields(isClosed)} ${site.consent && this.#consent(site.consent)}
