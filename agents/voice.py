@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
+from django.db.models import Q
+
 from helpdesk import (
     conversations,
     desk,
@@ -271,7 +273,12 @@ def welcome(
     queues = pairing.queues_of(agent.pk)
     found = Conversation.objects.select_related(*snapshots.RELATED)
     held = list(found.filter(agent=agent, state="active").order_by("started_at", "pk"))
-    waiting = list(found.filter(queue_id__in=queues, state="waiting"))
+    waiting = list(
+        found.filter(
+            Q(queue_id__in=queues, state="waiting")
+            | Q(state="active", pending_transfer__to_queue_id__in=queues)
+        )
+    )
     pages = {each: _page(each, hello) for each in held}
     everybody = snapshots.agents(snapshots.colleagues(agent.pk), now)
     (own,) = (each for each in everybody if each.id == str(agent.pk))

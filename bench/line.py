@@ -126,7 +126,7 @@ async def talk(
     from websockets.asyncio.client import connect
 
     told: dict[str, dict[str, float]] = {}
-    held: dict[int, list[str]] = {}
+    held: dict[int, dict[str, None]] = {index: {} for index in range(len(agents))}
     news = asyncio.Event()
 
     async def listen(socket: Any, who: str, index: int) -> None:
@@ -135,7 +135,7 @@ async def talk(
             for frame in as_list(json.loads(text)):
                 if frame["type"] == "welcome":
                     for each in frame.get("conversations", ()):
-                        held.setdefault(index, []).append(each["id"])
+                        held[index][each["id"]] = None
                         told.setdefault(each["id"], {})
                     news.set()
                 if frame["type"] != "conversation.changed":
@@ -147,8 +147,8 @@ async def talk(
                 if who == "customer" or conversation["agent"]["id"] == str(
                     agents[index][0].pk
                 ):
-                    if who not in mine and who == "agent":
-                        held.setdefault(index, []).append(conversation["id"])
+                    if who == "agent":
+                        held[index][conversation["id"]] = None
                     mine.setdefault(who, now)
                     news.set()
 
@@ -182,7 +182,9 @@ async def talk(
         index = number % len(agents)
         before = {each for each, seen in told.items() if len(seen) == 2}
         began = time.perf_counter()
-        await end(sockets[index], held[index].pop(0))
+        oldest = next(iter(held[index]))
+        del held[index][oldest]
+        await end(sockets[index], oldest)
         while not (fresh := both(told, before, began)):
             news.clear()
             await asyncio.wait_for(news.wait(), 20)
