@@ -5,7 +5,6 @@ import { Outbox } from "../chat/outbox.js";
 import { newId, NOT_SIGNED_IN } from "../chat/protocol.js";
 import { Timeline } from "../chat/timeline.js";
 import { TypingHeard, TypingSignal } from "../chat/typing.js";
-import { send as upload } from "../chat/upload.js";
 import { keep, kept, shelf } from "./kept.js";
 import { batch, computed, signal } from "./ui.js";
 
@@ -161,7 +160,9 @@ export class Chat {
   /** @param {File} file @param {(part: number) => void} onProgress */
   upload(file, onProgress) {
     const headers = { Authorization: `Bearer ${this.#token}` };
-    return upload(`${this.#place}uploads/`, file, { headers, onProgress });
+    // Loaded when there is something to send.
+    const upload = import("../chat/upload.js").then(({ send }) => send(`${this.#place}uploads/`, file, { headers, onProgress }));
+    return { done: upload.then(({ done }) => done), cancel: () => void upload.then(({ cancel }) => cancel()) };
   }
 
   /** @param {string} id */

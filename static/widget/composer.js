@@ -136,7 +136,7 @@ export class Composer extends Component {
     this.#files.value = [...this.#files.value, { key, name: file.name, size: file.size, part: 0, cancel }];
     done.then(
       (/** @type {any} */ attachment) => change({ part: 1, attachment }),
-      (/** @type {any} */ { status }) => change({ error: status === 0 ? _("No connection.") : _("It was not accepted.") }),
+      (/** @type {any} */ { status }) => change({ error: !status ? _("No connection.") : _("It was not accepted.") }),
     );
   }
 
