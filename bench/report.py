@@ -119,9 +119,9 @@ def of(report: Report, case: str, kind: str, pick: Any) -> list[Any]:
 
 BUSY = """
 **The machine was busy with other work** (load average {load:.1f} when the run began).
-That costs the product more than the baselines: a message of its passes through four
-processes, each of which has to be given a core, and the disk has to confirm it. These
-figures are a lower bound; run it again on a machine of its own.
+A message of the product's passes through four processes and waits for the disk, so this
+probably costs it more than the baselines. Do not rely on these ratios; run it again on a
+machine of its own.
 """
 
 
@@ -129,6 +129,7 @@ def page(report: Report, name: str) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
     settings = report.settings
     rows = ", ".join(f"{count:,} in {case}" for case, count in report.rows.items())
+    priority = settings.get("priority")
     busy = BUSY.format(load=report.load) if report.load > 1 else ""
     return f"""<!-- Made by `python -m bench.report` from bench/results/{name} -->
 # Speed
@@ -143,6 +144,7 @@ PostgreSQL with {settings["PostgreSQL"]}. {2 * settings["pairs"]} sockets in pai
 {settings["seconds"]:.0f} s in which the cases took turns. One message is one frame in,
 one ack and one delivery out; the product acks after COMMIT.
 Messages stored at the end: {rows or "not counted"}.
+{f"Priority {priority}." if priority else ""}
 {busy}
 ## Throughput, one server process
 
