@@ -119,9 +119,9 @@ def of(report: Report, case: str, kind: str, pick: Any) -> list[Any]:
 
 BUSY = """
 **The machine was busy with other work** (load average {load:.1f} when the run began).
-A message of the product's passes through four processes and waits for the disk, so this
-probably costs it more than the baselines. Do not rely on these ratios; run it again on a
-machine of its own.
+A message of the product's passes through four processes and waits for the disk, so
+this probably costs it more than the baselines. Do not rely on these ratios; run it
+again on a machine of its own.
 """
 
 
