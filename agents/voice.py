@@ -22,7 +22,7 @@ from helpdesk import (
     writer,
 )
 from helpdesk.database import db_now, in_transaction, reading
-from helpdesk.errors import ConversationUnknown, RateLimited
+from helpdesk.errors import ConversationUnknown
 from helpdesk.models import Conversation
 from helpdesk.newest import mark_of
 from helpdesk.voices import Verb, Voice
@@ -201,13 +201,6 @@ class AgentVoice(Voice):
     def _speaks_in(self, conversation: str) -> bool:
         joined = any(str(each) == conversation for each in self.joined)
         return joined or self._holds(conversation)
-
-    def _aside(self) -> bool:
-        try:
-            limits.asides.take(self.person)
-        except RateLimited:
-            return False
-        return True
 
     # --- looking
 

@@ -21,7 +21,7 @@ from helpdesk import (
 )
 from helpdesk.consumers import NOT_SIGNED_IN
 from helpdesk.database import db_now, in_transaction, reading
-from helpdesk.errors import Blocked, Ended, Forbidden, NotStarted, RateLimited
+from helpdesk.errors import Blocked, Ended, Forbidden, NotStarted
 from helpdesk.models import Conversation
 from helpdesk.newest import mark_of
 from helpdesk.voices import Verb, Voice
@@ -207,13 +207,6 @@ class CustomerVoice(Voice):
             UUID(mark.conversation), UUID(mark.agent)
         )
         self.desk.hub.publish(hub.Event(audiences, protocol.encode(event)))
-
-    def _aside(self) -> bool:
-        try:
-            limits.asides.take(self.person)
-        except RateLimited:
-            return False
-        return True
 
     # --- looking
 

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from . import conversations, hub, protocol
+from . import conversations, hub, limits, protocol
 from .database import reading
-from .errors import Overloaded, Refused
+from .errors import Overloaded, RateLimited, Refused
 
 log = logging.getLogger(__name__)
 
@@ -45,3 +45,12 @@ class Voice:
                 return ack
         log.info("refused %s: %s", self.person, refused.code)
         return protocol.refusal(refused, id)
+
+    def _aside(self) -> bool:
+        """Whether there is a token for what nothing answers; without one it is
+        dropped."""
+        try:
+            limits.asides.take(self.person)
+        except RateLimited:
+            return False
+        return True
