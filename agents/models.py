@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
@@ -34,6 +35,14 @@ class Agent(models.Model):
         _("status"), max_length=7, choices=Status, default=Status.ONLINE
     )
     status_reason = models.CharField(_("reason"), max_length=200, blank=True)
+    status_set_by: Any = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text=_("The supervisor who set it, if it was not the agent."),
+    )
     idle_since = models.DateTimeField(
         _("idle since"),
         auto_now_add=True,

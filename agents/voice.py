@@ -95,6 +95,9 @@ class AgentVoice(Voice):
     async def set_status(self, frame: protocol.StatusSet) -> bytes:
         return await self._once(frame, pairing.set_status)
 
+    async def end_wrap_up(self, frame: protocol.WrapUpEnd) -> bytes:
+        return await self._once(frame, pairing.end_wrap_up)
+
     async def _once(
         self,
         frame: Any,
@@ -233,6 +236,7 @@ class AgentVoice(Voice):
         protocol.AgentEnd: end,
         protocol.Take: take,
         protocol.StatusSet: set_status,
+        protocol.WrapUpEnd: end_wrap_up,
         protocol.AgentRead: read,
         protocol.AgentTyping: typing,
         protocol.AgentHistory: history,
@@ -272,6 +276,8 @@ def welcome(
             | Q(state="active", pending_transfer__to_queue_id__in=queues)
         )
     )
+    supervises = pairing.supervised_queues(agent)
+    others = found.filter(queue_id__in=supervises, state="active").exclude(agent=agent)
     pages = {each: _page(each, hello) for each in held}
     everybody = snapshots.agents(snapshots.colleagues(agent.pk), now)
     (own,) = (each for each in everybody if each.id == str(agent.pk))
@@ -283,7 +289,8 @@ def welcome(
         conversations=snapshots.many_for_staff(held),
         waiting=in_line(snapshots.many_for_staff(waiting)),
         offers=_offers(agent, now),
-        supervises=[str(queue) for queue in pairing.supervised_queues(agent)],
+        supervises=[str(queue) for queue in supervises],
+        supervised=snapshots.many_for_staff(list(others.order_by("started_at", "pk"))),
         messages={str(each.pk): page for each, (page, _) in pages.items()},
         more={str(each.pk): more for each, (_, more) in pages.items()},
         heartbeat=HEARTBEAT_SECONDS,
@@ -315,6 +322,7 @@ def _offers(agent: Agent, now: dt.datetime) -> list[protocol.Offer]:
             conversation,
             max(0.0, (offer.lapses_at - now).total_seconds()) if offer.lapses_at else 0,
             offer.why,
+            offer.because,
         )
         for offer, conversation in zip(ringing, shown, strict=True)
     ]

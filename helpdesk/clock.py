@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from . import conversations, followups, pairing, presence, uploads
+from . import conversations, followups, pairing, presence, reasons, uploads
 from .database import db_now
 from .models import Assignment, Conversation, Queue
 
@@ -44,7 +44,9 @@ def tick() -> list[int]:
     expire_idle(now)
     lapse_offers()
     followups.queue_due(now)
-    for agent in pairing.fallen_silent(now, TICK_SECONDS):
+    changed = pairing.fallen_silent(now, TICK_SECONDS)
+    changed += pairing.wrapped_up(now, TICK_SECONDS)
+    for agent in changed:
         conversations.tell_agent(agent)
     uploads.purge_unused(now)
     return pairing.with_waiting()
@@ -179,9 +181,8 @@ def _requeue_all(agent_id: UUID, held: QuerySet[Conversation]) -> None:
         conversations.lock_agents(agent_id)
         for conversation in _each_locked(held):
             name = conversation.agent.name if conversation.agent else ""
-            seconds = conversation.queue.lost_after_seconds
-            why = f"{name} was gone for {seconds} s: back to the front of the line."
-            pairing.requeue(conversation, why, reason="agent_lost")
+            gone = reasons.WasGone(name, conversation.queue.lost_after_seconds)
+            pairing.requeue(conversation, gone, reason="agent_lost")
 
 
 def abandon(now: dt.datetime) -> None:

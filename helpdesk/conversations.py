@@ -22,7 +22,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import F
 
-from . import hub, protocol, snapshots, uploads, writer
+from . import hub, protocol, reasons, snapshots, uploads, writer
 from .database import db_now
 from .errors import (
     AlreadyOpen,
@@ -248,12 +248,8 @@ def _open(customer: Customer, queue: Queue, left: bool) -> Conversation:
         created_at=now,
         waiting_since=now,
         priority=int(queue.proven_first and customer.verified),
-        why=f"Stands in {queue.name}: {_why_waiting(left)}",
+        because=(reasons.WasLeft if left else reasons.Waits)(queue.name),
     )
-
-
-def _why_waiting(left: bool) -> str:
-    return "left as a message." if left else "waits for an agent with room."
 
 
 def queue_of(customer: Customer, wanted: str | None) -> Queue:
@@ -463,6 +459,7 @@ def release(conversation: Conversation, now: dt.datetime, why: str) -> None:
     if freed and conversation.agent:
         conversation.agent.idle_since = now
         conversation.agent.save(update_fields=["idle_since"])
+        tell_agent(conversation.agent)
 
 
 def withdraw(conversation: Conversation, why: str, by: UUID | None = None) -> None:
@@ -657,19 +654,16 @@ def _queues(conversation: Conversation, left: int | None) -> tuple[int, ...]:
 
 
 def tell_agent(agent: Agent) -> None:
-    """Announce a changed agent to colleagues."""
+    """Announce a changed agent to colleagues, and how their queues are staffed now."""
     tell_agents([agent])
 
 
 def tell_agents(agents: Sequence[Agent]) -> None:
-    staffed: dict[str, list[str]] = {str(agent.pk): [] for agent in agents}
-    members = QueueMembership.objects.filter(agent_id__in=[a.pk for a in agents])
-    for agent_id, queue_id in members.values_list("agent_id", "queue_id"):
-        staffed[str(agent_id)].append(f"queue.{queue_id}")
     for shown in snapshots.agents([agent.pk for agent in agents], db_now()):
         frame = protocol.encode(protocol.AgentChanged(shown))
-        audiences = (f"agent.{shown.id}", *staffed[shown.id])
-        hub.announce(hub.Event(audiences, frame))
+        audiences = (f"agent.{shown.id}", *(f"queue.{each}" for each in shown.queues))
+        lines = tuple(int(each) for each in shown.queues)
+        hub.announce(hub.Event(audiences, frame, lines=lines))
 
 
 def attachment_ids(wanted: Sequence[str] | None) -> tuple[UUID, ...]:

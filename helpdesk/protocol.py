@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .errors import BadFrame, Refused
+from .reasons import Because
 
 VERSION = 1
 PAGE = 200  # messages in a welcome
@@ -185,6 +186,12 @@ class Join(Command, tag="conversation.join", frozen=True):
     conversation: str
 
 
+class WrapUpEnd(Command, tag="wrap_up.end", frozen=True):
+    """No part of version 1: ready before the queue's wrap-up time is over."""
+
+    id: ClientId
+
+
 class Tag(Command, tag="conversation.tag", frozen=True):
     id: ClientId
     conversation: str
@@ -241,6 +248,7 @@ CustomerCommand = (
 AgentCommand = (
     AgentHello
     | StatusSet
+    | WrapUpEnd
     | OfferAccept
     | OfferDecline
     | Take
@@ -334,6 +342,9 @@ class Agent(Object, frozen=True):
     capacity: int
     avatar: str | None = None
     reason: str | None = None
+    set_by: AgentName | None = None  # a supervisor who set the status
+    wrap_up_until: Time | None = None
+    queues: list[str] = []  # which they staff
 
 
 class Read(Object, frozen=True):
@@ -387,6 +398,7 @@ class StaffConversation(Conversation, frozen=True, kw_only=True):
     customer: StaffCustomer
     tags: list[str]
     why: str
+    because: Because | None = None
     transfer: PendingTransfer | None = None
     gone_since: Time | None = None  # the customer, with a conversation open
 
@@ -445,6 +457,7 @@ class Offer(Object, frozen=True):
     conversation: StaffConversation
     seconds: float
     why: str
+    because: Because | None = None
 
 
 class AgentWelcome(Frame, tag="welcome", frozen=True, kw_only=True):
@@ -456,6 +469,7 @@ class AgentWelcome(Frame, tag="welcome", frozen=True, kw_only=True):
     waiting: list[StaffConversation]
     offers: list[Offer]
     supervises: list[str]
+    supervised: list[StaffConversation]
     messages: dict[str, list[Message]]
     more: dict[str, bool]
     heartbeat: int
@@ -546,6 +560,7 @@ class OfferMade(Frame, tag="offer.made", frozen=True):
     conversation: StaffConversation
     seconds: float
     why: str
+    because: Because | None = None
 
 
 class OfferWithdrawn(Frame, tag="offer.withdrawn", frozen=True):

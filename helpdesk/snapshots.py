@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Window
 from django.db.models.functions import RowNumber
 
-from . import hours, presence, protocol, uploads
+from . import hours, presence, protocol, reasons, uploads, whys
 from .database import db_now
 from .models import (
     Assignment,
@@ -78,6 +78,7 @@ def for_staff(
         customer=_staff_customer(conversation.customer, online),
         tags=list(conversation.tags),
         why=conversation.why,
+        because=conversation.because,
         transfer=_transfer(conversation),
         gone_since=None if online else _time(conversation.customer_gone_at),
     )
@@ -279,9 +280,14 @@ def _files(row: Message) -> Iterable[Attachment]:
 
 
 def _data(row: Message, staff: bool) -> dict[str, Any]:
-    """Why the desk decided so is for staff: it names colleagues and their loads."""
-    told = row.data.items()
-    return {key: value for key, value in told if staff or key != "why"}
+    """Why the desk decided so is for staff: it names colleagues and their loads. Beside
+    the reason they get it as a sentence."""
+    if not staff:
+        hidden = ("why", "because")
+        return {key: value for key, value in row.data.items() if key not in hidden}
+    if because := reasons.read(row.data.get("because")):
+        return {**row.data, "why": whys.in_english(because)}
+    return dict(row.data)
 
 
 SYSTEM = protocol.Author("system", "", "")
@@ -300,9 +306,12 @@ def agent_names(ids: Iterable[UUID]) -> dict[UUID, str]:
 def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
     """In the order of their names."""
     chosen = _agents().filter(pk__in=tuple(ids)).order_by("name")
-    found = list(chosen)
-    leased = loads((each.pk for each in found), now)
-    connected = presence.connected({each.pk for each in found})
+    found = list(chosen.select_related("status_set_by"))
+    everybody = [each.pk for each in found]
+    leased = loads(everybody, now)
+    wrapping = wrap_ups(everybody, now)
+    staffed = _queues_staffed(everybody)
+    connected = presence.connected(set(everybody))
     return [
         protocol.Agent(
             id=str(each.pk),
@@ -313,9 +322,24 @@ def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
             load=leased.get(each.pk, 0),
             capacity=each.capacity,
             reason=each.status_reason or None,
+            set_by=_agent_name(each.status_set_by),
+            wrap_up_until=_time(wrapping.get(each.pk)),
+            queues=staffed.get(each.pk, []),
         )
         for each in found
     ]
+
+
+def _agent_name(row: Agent | None) -> protocol.AgentName | None:
+    return protocol.AgentName(str(row.pk), row.name) if row else None
+
+
+def _queues_staffed(agent_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    members = QueueMembership.objects.filter(agent_id__in=agent_ids)
+    staffed: dict[UUID, list[str]] = {}
+    for agent_id, queue_id in members.order_by("pk").values_list("agent", "queue"):
+        staffed.setdefault(agent_id, []).append(str(queue_id))
+    return staffed
 
 
 def is_active(row: Agent, now: dt.datetime) -> bool:
@@ -424,6 +448,13 @@ def loads(agent_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, int]:
     )
     counted = leases.order_by().values("agent_id").annotate(load=Count("pk"))
     return {row["agent_id"]: row["load"] for row in counted}
+
+
+def wrap_ups(agent_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, dt.datetime]:
+    """Until when agents wrap up: the last of their slots that are not free yet."""
+    leases = Assignment.objects.filter(free_at__gt=now, agent_id__in=tuple(agent_ids))
+    last = leases.order_by().values("agent_id").annotate(until=Max("free_at"))
+    return {row["agent_id"]: row["until"] for row in last}
 
 
 def load(agent_id: UUID, now: dt.datetime) -> int:

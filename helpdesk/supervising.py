@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import conversations, hub, pairing, protocol, snapshots, uploads
 from .database import db_now
 from .errors import ConversationUnknown, Empty, Ended, Forbidden
-from .models import Conversation
+from .models import AuditEntry, Conversation
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -36,11 +36,20 @@ def join(agent: Agent, frame: protocol.Join) -> protocol.Frame:
     conversation = conversations.locked(_supervised(agent, frame.conversation).pk)
     if conversation.state == Conversation.State.ENDED:
         raise Ended
+    spoken = _joined_before(agent, conversation)
     pairing.audit(agent, "join", conversation)
-    conversations.say_event(
-        conversation, "agent_joined", f"{agent.name} joined.", {"name": agent.name}
-    )
+    if not spoken:
+        conversations.say_event(
+            conversation, "agent_joined", f"{agent.name} joined.", {"name": agent.name}
+        )
     return _shown(frame.id, conversation)
+
+
+def _joined_before(agent: Agent, conversation: Conversation) -> bool:
+    """A join lasts as long as the socket: whoever comes back after a lost connection
+    is not announced again."""
+    joins = AuditEntry.objects.filter(by=agent, act="join", conversation=conversation)
+    return joins.exists()
 
 
 def block(agent: Agent, frame: protocol.Block) -> protocol.Frame:

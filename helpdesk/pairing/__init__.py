@@ -10,6 +10,7 @@ from .draining import DRAIN, drain, nudge, nudged, queues_of, with_waiting
 from .holding import (
     assign,
     audit,
+    end_wrap_up,
     fallen_silent,
     note_activity,
     requeue,
@@ -17,6 +18,7 @@ from .holding import (
     set_status,
     supervised_queues,
     take,
+    wrapped_up,
 )
 from .offers import (
     accept,
@@ -36,6 +38,7 @@ __all__ = [
     "audit",
     "decline",
     "drain",
+    "end_wrap_up",
     "fallen_silent",
     "lapse",
     "lapse_due",
@@ -53,4 +56,5 @@ __all__ = [
     "transfer",
     "typed",
     "with_waiting",
+    "wrapped_up",
 ]

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from .. import reasons
+
 NEW_CYCLE_SECONDS = 30  # after everybody has passed, before it rings anew
 LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -65,7 +67,7 @@ class Pairing:
 
     conversation: UUID
     agent: UUID
-    why: str
+    because: reasons.Chosen
     offer: bool = False
     new_cycle: bool = False
 
@@ -99,9 +101,9 @@ def pair(
         if not ranked:
             continue
         seat = ranked[0]
-        sentence = why(ranked, waiting, rule, now)
+        because = why(ranked, waiting, rule, now)
         pairings.append(
-            Pairing(waiting.id, seat.agent, sentence, rule.offers, new_cycle)
+            Pairing(waiting.id, seat.agent, because, rule.offers, new_cycle)
         )
         taken[seat.agent] = replace(
             seat, load=seat.load + 1, idle_since=now, assigned_at=now
@@ -166,22 +168,17 @@ def _not_passed(
     return (list(fitting), True) if rested else ([], False)
 
 
-def why(ranked: Sequence[Seat], waiting: Waiting, rule: Rule, now: dt.datetime) -> str:
-    """“Ada: 1 of 4, idle 3 min; next would be Ben.”"""
+def why(
+    ranked: Sequence[Seat], waiting: Waiting, rule: Rule, now: dt.datetime
+) -> reasons.Chosen:
     first, *rest = ranked
-    parts = [f"{first.load} of {first.capacity}", f"idle {_idle(first, now)}"]
-    if rule.sticky and first.agent == waiting.last_agent:
-        parts.insert(0, "talked with this customer last")
-    elif rule.strategy == "round_robin":
-        parts.insert(0, "next in turn")
-    elif rule.strategy == "longest_idle":
-        parts.reverse()
-    if waiting.queue not in first.tiers:
-        parts.append(f"helping out {rule.name}")
-    sentence = f"{first.name}: {', '.join(parts)}"
-    return f"{sentence}; next would be {rest[0].name}." if rest else f"{sentence}."
-
-
-def _idle(seat: Seat, now: dt.datetime) -> str:
-    seconds = max(0, int((now - seat.idle_since).total_seconds()))
-    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
+    is_last = rule.sticky and first.agent == waiting.last_agent
+    return reasons.Chosen(
+        agent=first.name,
+        load=first.load,
+        capacity=first.capacity,
+        idle_seconds=max(0, int((now - first.idle_since).total_seconds())),
+        by="sticky" if is_last else rule.strategy,
+        next=rest[0].name if rest else None,
+        helping=None if waiting.queue in first.tiers else rule.name,
+    )

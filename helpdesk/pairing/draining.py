@@ -193,11 +193,11 @@ def _apply(pairings: Sequence[Pairing], rules: Mapping[int, Rule]) -> None:
         if pairing.new_cycle:
             conversation.cycle += 1
         if pairing.offer:
-            offers.make(conversation, agent, pairing.why)
+            offers.make(conversation, agent, pairing.because)
         elif conversation.state == Conversation.State.WAITING:
-            gifts.append(holding.Gift(conversation, agent, pairing.why))
+            gifts.append(holding.Gift(conversation, agent, pairing.because))
         else:
-            complete(conversation, agent, pairing.why)
+            complete(conversation, agent, pairing.because)
     if gifts:
         holding.assign_all(gifts)
     conversations.tell_agents(list(agents.values()))

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
-from .. import conversations, protocol, snapshots, writer
+from .. import conversations, protocol, reasons, snapshots, writer
 from ..database import db_now
 from ..errors import AlreadyTaken, ConversationUnknown, Ended, Forbidden, Full
 from ..models import Assignment, AuditEntry, Conversation, QueueMembership
@@ -25,18 +25,18 @@ class Gift(NamedTuple):
 
     conversation: Conversation
     agent: Agent
-    why: str
+    because: reasons.Because
 
 
 def assign(
     conversation: Conversation,
     agent: Agent,
-    why: str,
+    because: reasons.Because,
     event: str = "agent_joined",
     text: str = "{} joined.",
 ) -> None:
     """Give a waiting conversation to an agent with room; both rows are locked."""
-    assign_all([Gift(conversation, agent, why)], event, text)
+    assign_all([Gift(conversation, agent, because)], event, text)
 
 
 def assign_all(
@@ -44,9 +44,9 @@ def assign_all(
 ) -> None:
     """As `assign`, for many at once: a few statements, however many there are."""
     now = hold_all(gifts)
-    for conversation, agent, why in gifts:
+    for conversation, agent, because in gifts:
         conversation.state = Conversation.State.ACTIVE
-        conversation.agent, conversation.why = agent, why
+        conversation.agent, conversation.because = agent, because
         conversation.rescued = False
         conversation.started_at = conversation.started_at or now
         conversation.version += 1
@@ -60,13 +60,13 @@ def assign_all(
             started_at=Coalesce("started_at", Value(now)),
             version=F("version") + 1,
         )
-    Conversation.objects.bulk_update(given, ("why",))
+    Conversation.objects.bulk_update(given, ("because",))
     lines = [
         writer.SystemLine(
             gift.conversation,
             event,
             text.format(gift.agent.name),
-            {"name": gift.agent.name, "why": gift.why},
+            {"name": gift.agent.name, "because": reasons.plain(gift.because)},
         )
         for gift in gifts
     ]
@@ -81,11 +81,11 @@ def hold_all(gifts: Sequence[Gift]) -> dt.datetime:
         Assignment(
             conversation=conversation,
             agent=agent,
-            why=why,
+            because=because,
             started_at=now,
             cycle=conversation.cycle,
         )
-        for conversation, agent, why in gifts
+        for conversation, agent, because in gifts
     )
     busy = agents().filter(pk__in={gift.agent.pk for gift in gifts})
     busy.update(idle_since=now, assigned_at=now)
@@ -113,11 +113,11 @@ def take(agent: Agent, frame: protocol.Take) -> protocol.Frame:
     # An offer that rings, here or elsewhere, gives way to who is faster.
     conversations.withdraw(conversation, "taken", by=agent.pk)
     load = check_room(agent)
-    why = f"{agent.name} took it from the line: {load} of {agent.capacity} before."
+    because = reasons.Took(agent.name, load, agent.capacity)
     if going_to:
-        complete(conversation, agent, why)
+        complete(conversation, agent, because)
     else:
-        assign(conversation, agent, why)
+        assign(conversation, agent, because)
     conversations.tell_agent(agent)
     return protocol.ConversationAck(
         id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
@@ -139,7 +139,7 @@ def check_room(agent: Agent) -> int:
     return load
 
 
-def requeue(conversation: Conversation, why: str, reason: str) -> None:
+def requeue(conversation: Conversation, because: reasons.Because, reason: str) -> None:
     """Back to the front of its line, with its original waiting time. Its row and its
     agent's are locked, and it is active."""
     former = conversation.agent_id
@@ -153,13 +153,13 @@ def requeue(conversation: Conversation, why: str, reason: str) -> None:
         rescued=True,
         agent_lost_at=None,
         cycle=conversation.cycle + 1,
-        why=why,
+        because=because,
     )
     conversations.say_event(
         conversation,
         "requeued",
         "You are at the front of the line again.",
-        {"reason": reason, "name": name, "why": why},
+        {"reason": reason, "name": name, "because": reasons.plain(because)},
     )
     conversations.tell(conversation, *[former] if former else [], moved=True)
 
@@ -184,8 +184,8 @@ def return_to(agent_id: UUID) -> None:
         ):
             continue
         conversations.withdraw(conversation, "taken")
-        why = f"{agent.name} came back before anybody else took it."
-        assign(conversation, agent, why, "agent_back", "{} is back.")
+        because = reasons.CameBack(agent.name)
+        assign(conversation, agent, because, "agent_back", "{} is back.")
 
 
 def _is_last(conversation: Conversation, agent: Agent) -> bool:
@@ -199,12 +199,30 @@ def set_status(agent: Agent, frame: protocol.StatusSet) -> protocol.Frame:
     set a colleague's, which is audited. Raises Forbidden."""
     row = locked(_whose(agent, frame.agent))
     row.status, row.status_reason = frame.status, (frame.reason or "")[:200]
+    row.status_set_by = agent if row.pk != agent.pk else None
     row.lapses = 0
-    row.save(update_fields=["status", "status_reason", "lapses"])
+    row.save(
+        update_fields=["status", "status_reason", "status_set_by", "lapses"],
+    )
     if row.pk != agent.pk:
         audit(agent, "status.set", agent=str(row.pk), status=frame.status)
     conversations.tell_agent(row)
     return protocol.AgentAck(id=frame.id, agent=snapshots.agent(row, db_now()))
+
+
+def end_wrap_up(agent: Agent, frame: protocol.WrapUpEnd) -> protocol.Frame:
+    """The agent is ready before the time is over: the slots are free now."""
+    row, now = locked(agent.pk), db_now()
+    Assignment.objects.filter(agent=row, free_at__gt=now).update(free_at=now)
+    conversations.tell_agent(row)
+    return protocol.AgentAck(id=frame.id, agent=snapshots.agent(row, now))
+
+
+def wrapped_up(now: dt.datetime, within: float) -> list[Agent]:
+    """Whose wrap-up ended by itself in the last `within` seconds."""
+    begin = now - dt.timedelta(seconds=within)
+    done = Assignment.objects.filter(free_at__gt=begin, free_at__lte=now)
+    return list(agents().filter(pk__in=done.values("agent_id")))
 
 
 def note_activity(agent: Agent) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
 from django.db.models import QuerySet
 
-from .. import conversations, hub, protocol, snapshots
+from .. import conversations, hub, protocol, reasons, snapshots
 from ..database import db_now
 from ..errors import AlreadyTaken, ConversationUnknown, OfferLapsed
 from ..models import Assignment, Conversation
@@ -21,9 +23,13 @@ if TYPE_CHECKING:
 LAPSES_TO_AWAY = 2  # in a row
 TYPING_SECONDS = 5  # what one typing frame holds the clock for, at most
 PAUSED_SECONDS = 120  # that typing can hold it in all
+PASSED: dict[str, Callable[[str], reasons.Because]] = {
+    "declined": reasons.OfferDeclined,
+    "lapsed": reasons.OfferLapsed,
+}
 
 
-def make(conversation: Conversation, agent: Agent, why: str) -> None:
+def make(conversation: Conversation, agent: Agent, because: reasons.Because) -> None:
     """Ring; takes a slot of the agent. Both rows are locked."""
     now = db_now()
     seconds = conversation.queue.ring_seconds
@@ -33,15 +39,16 @@ def make(conversation: Conversation, agent: Agent, why: str) -> None:
         conversation=conversation,
         agent=agent,
         kind=Assignment.Kind.OFFER,
-        why=why,
+        because=because,
         started_at=now,
         lapses_at=now + dt.timedelta(seconds=seconds),
         cycle=conversation.cycle,
     )
     holding.agents().filter(pk=agent.pk).update(assigned_at=now)
-    conversations.change(conversation, why=why, cycle=conversation.cycle)
+    conversations.change(conversation, because=because, cycle=conversation.cycle)
     (shown,) = snapshots.many_for_staff([conversation])
-    frame = protocol.encode(protocol.OfferMade(shown, seconds, why))
+    offer = protocol.OfferMade(shown, seconds, shown.why, because)
+    frame = protocol.encode(offer)
     hub.announce(hub.Event((f"agent.{agent.pk}",), frame))
     conversations.tell(conversation)
 
@@ -54,25 +61,29 @@ def accept(agent: Agent, frame: protocol.OfferAccept) -> protocol.Frame:
     _end(offer, "accepted")
     holding.agents().filter(pk=agent.pk).update(lapses=0)
     if conversations.pending_transfer(conversation):
-        complete(conversation, agent, f"{agent.name} accepted the transfer.")
+        complete(conversation, agent, reasons.TransferAccepted(agent.name))
     else:
-        holding.assign(conversation, agent, offer.why + _asked_before(conversation))
+        holding.assign(conversation, agent, _with_asked(conversation, offer, agent))
     conversations.tell_agent(agent)
     return protocol.ConversationAck(
         id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
     )
 
 
-def _asked_before(conversation: Conversation) -> str:
-    """“ Asked before: Ben (declined), Gus (lapsed).”"""
+def _with_asked(
+    conversation: Conversation, offer: Assignment, agent: Agent
+) -> reasons.Because:
+    """Why it was offered, and who was asked before and did not take it."""
     passed = conversation.assignments.filter(
         kind=Assignment.Kind.OFFER, ended_why__in=("declined", "lapsed")
     )
-    names = [
-        f"{each.agent.name} ({each.ended_why})"
+    asked = tuple(
+        reasons.Asked(each.agent.name, each.ended_why)
         for each in passed.select_related("agent").order_by("started_at")
-    ]
-    return f" Asked before: {', '.join(names)}." if names else ""
+    )
+    if isinstance(offer.because, reasons.Chosen):
+        return msgspec.structs.replace(offer.because, asked=asked)
+    return offer.because or reasons.TransferAccepted(agent.name)
 
 
 def decline(agent: Agent, frame: protocol.OfferDecline) -> protocol.Frame:
@@ -148,8 +159,11 @@ def lapse(offer_id: int) -> list[int]:
     if agent.lapses >= LAPSES_TO_AWAY:
         agent.status = "away"
         agent.status_reason = "Two offers in a row went unanswered."
+        agent.status_set_by = None
         agent.lapses = 0
-    agent.save(update_fields=["lapses", "status", "status_reason"])
+    agent.save(
+        update_fields=["lapses", "status", "status_reason", "status_set_by"],
+    )
     conversations.tell_agent(agent)
     pending = conversations.pending_transfer(conversation)
     going_to = pending.to_queue_id if pending else None
@@ -163,13 +177,8 @@ def _pass(conversation: Conversation, offer: Assignment, why: str) -> None:
     if pending and pending.to_agent_id == offer.agent_id:
         come_back(conversation, pending, why)
     else:
-        name = offer.agent.name
-        conversations.change(conversation, why=f"{name}: the offer {_was(why)}.")
+        conversations.change(conversation, because=PASSED[why](offer.agent.name))
         conversations.tell(conversation)
-
-
-def _was(why: str) -> str:
-    return "was declined" if why == "declined" else "lapsed"
 
 
 def _end(offer: Assignment, why: str) -> None:

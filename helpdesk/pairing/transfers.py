@@ -3,10 +3,11 @@ both agents' slots are leased meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from .. import conversations, presence, protocol, snapshots, writer
+from .. import conversations, presence, protocol, reasons, snapshots, writer
 from ..database import db_now
 from ..errors import AgentUnavailable, Forbidden, Full, QueueUnknown, TooLong
 from ..models import Conversation, Message, Queue, Transfer
@@ -14,6 +15,13 @@ from . import holding
 
 if TYPE_CHECKING:
     from agents.models import Agent
+
+
+# By what became of its offer: the reason, and what the old holder reads.
+CAME_BACK: dict[str, tuple[Callable[[str], reasons.Because], str]] = {
+    "declined": (reasons.TransferDeclined, "declined the transfer"),
+    "lapsed": (reasons.TransferLapsed, "did not answer"),
+}
 
 
 def transfer(agent: Agent, frame: protocol.Transfer) -> protocol.Frame:
@@ -87,7 +95,7 @@ def _to_queue(conversation: Conversation, by: Agent, queue: Queue, note: str) ->
     conversations.change(
         conversation,
         cycle=conversation.cycle + 1,
-        why=f"{by.name} transfers it to {queue.name}.",
+        because=reasons.Transfers(by.name, queue.name),
     )
     conversations.tell(conversation, moved=True)
 
@@ -104,7 +112,7 @@ def _to_agent(conversation: Conversation, by: Agent, target: Agent, note: str) -
         raise Full(f"{target.name} has no room for another conversation.")
     _pend(conversation, by, note, to_agent=target)
     conversation.cycle += 1
-    offers.make(conversation, target, f"{by.name} transfers it to {target.name}.")
+    offers.make(conversation, target, reasons.Transfers(by.name, target.name))
 
 
 def _pend(
@@ -126,10 +134,12 @@ def _pend(
 
 def _take_over(conversation: Conversation, agent: Agent) -> None:
     holding.check_room(agent)
-    complete(conversation, agent, f"{agent.name} took it over.")
+    complete(conversation, agent, reasons.TookOver(agent.name))
 
 
-def complete(conversation: Conversation, agent: Agent, why: str) -> None:
+def complete(
+    conversation: Conversation, agent: Agent, because: reasons.Because
+) -> None:
     """The conversation changes hands. Its row and both agents' are locked."""
     former = conversation.agent_id
     pending = conversations.pending_transfer(conversation)
@@ -137,15 +147,15 @@ def complete(conversation: Conversation, agent: Agent, why: str) -> None:
     left = conversation.queue_id
     conversations.release(conversation, db_now(), why="transferred")
     conversations.drop_transfer(conversation)
-    holding.hold_all([holding.Gift(conversation, agent, why)])
+    holding.hold_all([holding.Gift(conversation, agent, because)])
     conversations.change(
-        conversation, agent=agent, queue=queue, why=why, agent_lost_at=None
+        conversation, agent=agent, queue=queue, because=because, agent_lost_at=None
     )
     conversations.say_event(
         conversation,
         "transferred",
         f"{agent.name} has taken over.",
-        {"name": agent.name, "why": why},
+        {"name": agent.name, "because": reasons.plain(because)},
     )
     also = [former] if former else []
     conversations.tell(conversation, *also, moved=True, left_queue=left)
@@ -154,9 +164,9 @@ def complete(conversation: Conversation, agent: Agent, why: str) -> None:
 def come_back(conversation: Conversation, pending: Transfer, why: str) -> None:
     """The agent asked did not accept: the old one keeps it, and reads why."""
     name = pending.to_agent.name if pending.to_agent else ""
-    said = "declined the transfer" if why == "declined" else "did not answer"
+    because, said = CAME_BACK[why]
     conversations.drop_transfer(conversation)
-    conversations.change(conversation, why=f"{name} {said}: it stays.")
+    conversations.change(conversation, because=because(name))
     message = writer.say(
         conversation,
         kind=Message.Kind.NOTE,

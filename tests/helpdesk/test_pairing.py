@@ -10,7 +10,7 @@ import pytest
 from helpdesk import database, pairing, protocol, snapshots
 from helpdesk.errors import AlreadyTaken, Ended, Forbidden, Full, QueueClosed
 from helpdesk.models import Holiday, OpeningSlot, Queue
-from tests.helpdesk.hall import Hall, events, fresh, holder, line, load, rings
+from tests.helpdesk.hall import Hall, events, fresh, holder, line, load, new_id, rings
 
 
 def set_queue(queue: Queue, **fields: object) -> None:
@@ -271,6 +271,31 @@ def test_a_slot_stays_taken_while_the_agent_wraps_up(hall: Hall) -> None:
     assert holder(carl) is None
     hall.passes(15)
     assert holder(carl) == "Ada"
+
+
+def test_who_is_ready_earlier_ends_the_wrap_up(hall: Hall) -> None:
+    set_queue(hall.sales, wrap_up_seconds=30)
+    ada, ben = hall.agent("Ada", capacity=1), hall.agent("Ben", capacity=1)
+    for agent in (ada, ben):
+        hall.ends(agent, hall.waits())
+    carl = hall.waits("Carl")
+    frame = protocol.WrapUpEnd(id=new_id())
+    hall.does(ada, pairing.end_wrap_up, frame)
+    assert holder(carl) == "Ada"
+    assert (load(ada), load(ben)) == (1, 1)  # Ben's is his own to end
+
+
+def test_how_long_somebody_wraps_up_is_seen(hall: Hall) -> None:
+    set_queue(hall.sales, wrap_up_seconds=30)
+    ada = hall.agent("Ada")
+
+    def until() -> str | None:
+        return snapshots.agent(ada, database.db_now()).wrap_up_until
+
+    hall.ends(ada, hall.waits())
+    assert until()
+    hall.passes(30)
+    assert until() is None
 
 
 def test_without_wrap_up_it_is_free_at_once(hall: Hall) -> None:

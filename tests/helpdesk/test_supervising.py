@@ -10,7 +10,8 @@ import pytest
 from django.db import transaction
 
 from agents.models import Agent
-from helpdesk import database, protocol, supervising
+from agents.voice import welcome
+from helpdesk import database, protocol, snapshots, supervising
 from helpdesk.errors import ConversationUnknown, Empty, Ended, Forbidden, NotYours
 from helpdesk.models import AuditEntry, Conversation, Message
 from tests.helpdesk.hall import Hall, events, fresh, holder, new_id
@@ -60,6 +61,30 @@ def audited() -> list[tuple[str, str]]:
 STRANGERS = ["ada", "mallory", "other"]  # who holds it is no supervisor either
 
 
+# --- what colleagues hold
+
+
+def welcomed(agent: Agent) -> protocol.AgentWelcome:
+    return welcome(agent, protocol.AgentHello())[0]
+
+
+def test_the_welcome_tells_a_supervisor_what_colleagues_hold(
+    hall: Hall, floor: Floor
+) -> None:
+    mine = hall.talks(floor.sue, "Mona")
+    welcome = welcomed(floor.sue)
+    assert welcome.supervises == [str(hall.billing.pk)]
+    assert [(each.customer.name, each.agent) for each in welcome.supervised] == [
+        ("Cora", protocol.AgentName(str(floor.ada.pk), "Ada"))
+    ]
+    assert [each.id for each in welcome.conversations] == [str(mine.pk)]
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_it_tells_nobody_else(floor: Floor, who: str) -> None:
+    assert welcomed(getattr(floor, who)).supervised == []
+
+
 # --- watch
 
 
@@ -100,6 +125,15 @@ def test_to_join_is_said_to_the_customer_and_audited(floor: Floor) -> None:
     assert audited() == [("Sue", "join")]
 
 
+def test_who_joins_anew_after_a_lost_connection_is_announced_once(
+    floor: Floor,
+) -> None:
+    joins(floor.sue, floor.cora)
+    joins(floor.sue, floor.cora)
+    assert events(floor.cora).count("agent_joined") == 2  # Ada's and Sue's
+    assert audited() == [("Sue", "join"), ("Sue", "join")]
+
+
 @pytest.mark.parametrize("who", STRANGERS)
 def test_nobody_else_joins(floor: Floor, who: str) -> None:
     with pytest.raises(Forbidden):
@@ -127,6 +161,19 @@ def test_a_supervisor_sets_a_colleagues_status_and_it_is_audited(
         "agent": str(floor.ada.pk),
         "status": "away",
     }
+
+
+def test_the_colleague_reads_who_set_it_until_they_choose_themselves(
+    hall: Hall, floor: Floor
+) -> None:
+    def set_by() -> str | None:
+        shown = snapshots.agent(floor.ada, database.db_now())
+        return shown.set_by.name if shown.set_by else None
+
+    hall.chooses(floor.sue, "away", whose=floor.ada)
+    assert set_by() == "Sue"
+    hall.chooses(floor.ada, "online")
+    assert set_by() is None
 
 
 @pytest.mark.parametrize("who", ["mallory", "other"])
