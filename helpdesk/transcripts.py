@@ -15,7 +15,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from . import reasons, whys
 from .models import Assignment, Attachment, AuditEntry, Conversation, Message
+from .reasons import Because
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Line:
     name: str = ""
     text: str = ""
     why: str = ""
+    because: Because | None = None
     event: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     place: int | None = None
@@ -48,8 +51,8 @@ class Line:
 
     @property
     def reason(self) -> str:
-        """Why the desk decided so, as it was written down then."""
-        return self.why if self.kind in ("taken", "offered") else ""
+        """Why the desk decided so, in the reader's language."""
+        return whys.sentence(self.because)
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,17 @@ def _said(message: Message, conversation: Conversation, names: dict[Any, str]) -
         text=message.text,
         event=message.event,
         data=message.data,
+        because=_because(message),
         place=message.place,
         seq=None if is_note else message.seq,
         attachments=tuple(message.attachments.all()),
     )
+
+
+def _because(message: Message) -> Because | None:
+    """Where no assignment's line tells it already."""
+    told = message.event == "requeued"
+    return reasons.read(message.data.get("because")) if told else None
 
 
 def _name(message: Message, conversation: Conversation, names: dict[Any, str]) -> str:
@@ -164,7 +174,13 @@ def _held(assignment: Assignment) -> Iterator[tuple[datetime, int, Line]]:
     yield (
         assignment.started_at,
         0,
-        Line(assignment.started_at, kind, name=name, why=assignment.why),
+        Line(
+            assignment.started_at,
+            kind,
+            name=name,
+            why=assignment.why,
+            because=assignment.because,
+        ),
     )
     # That it ended or was accepted is told by a line of its own.
     if assignment.ended_at and assignment.ended_why not in ("ended", "accepted"):
@@ -314,6 +330,7 @@ def _line_as_dict(line: Line) -> dict[str, Any]:
         "text": line.text,
         "event": line.event,
         "why": line.why,
+        "because": reasons.plain(line.because),
         "place": line.place,
         "seq": line.seq,
         "attachments": [

@@ -22,11 +22,20 @@ from helpdesk.models import (
     Queue,
     QueueMembership,
 )
+from helpdesk.reasons import Chosen
 
 make_groups = import_module("helpdesk.migrations.0002_groups").make_groups
 
 NOON = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 PASSWORD = "a-long-enough-one"
+CHOSEN = Chosen(
+    agent="Ada",
+    load=1,
+    capacity=4,
+    idle_seconds=180,
+    by="least_loaded",
+    next="Ben",
+)
 ids = itertools.count(1)
 
 
@@ -123,9 +132,9 @@ def say(
     )
 
 
-def hold(told: Conversation, by: Agent, why: str = "", **facts: Any) -> Assignment:
+def hold(told: Conversation, by: Agent, **facts: Any) -> Assignment:
     return Assignment.objects.create(
-        conversation=told, agent=by, why=why, **({"started_at": NOON} | facts)
+        conversation=told, agent=by, **({"started_at": NOON} | facts)
     )
 
 

@@ -18,8 +18,8 @@ APPS = ("helpdesk", "agents", "customers")
 # this list; a new module has to say where it belongs.
 LEVELS = {
     "ground": """
-        errors filetypes log minify models origins packing protocol refusals secrets
-        words
+        errors filetypes log minify models origins packing protocol reasons refusals
+        secrets whys words
     """,
     "rules": "hours pace",  # pure: values in, a value out
     "machinery": "database hub limits newest pictures presence writer",

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from .. import whys
+from .fields import BecauseField
 from .ids import new_id
 from .queues import Queue
 
@@ -58,7 +60,7 @@ class Conversation(models.Model):
     )
     outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome, blank=True)
     left = models.BooleanField(_("left message"), default=False)
-    why = models.TextField(_("last decision"), blank=True)
+    because = BecauseField(_("last decision"), null=True, blank=True, editable=False)
 
     version = models.PositiveIntegerField(default=1)
     seq = models.PositiveIntegerField(_("messages"), default=0)
@@ -147,6 +149,11 @@ class Conversation(models.Model):
     def __str__(self) -> str:
         return f"{self.customer} · {self.queue}"
 
+    @property
+    def why(self) -> str:
+        """The last decision as an English sentence."""
+        return whys.in_english(self.because)
+
 
 class Transcript(Conversation):
     """The read-only record of a conversation, as the admin shows it."""
@@ -173,7 +180,7 @@ class Assignment(models.Model):
         "agents.Agent", models.PROTECT, related_name="assignments"
     )
     kind = models.CharField(_("kind"), max_length=5, choices=Kind, default=Kind.HOLD)
-    why = models.TextField(_("why"), blank=True)
+    because = BecauseField(_("why"), null=True, blank=True, editable=False)
     started_at = models.DateTimeField(_("from"))
     ended_at = models.DateTimeField(_("to"), null=True, blank=True)
     ended_why = models.CharField(_("ended because"), max_length=40, blank=True)
@@ -220,6 +227,11 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent} · {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def why(self) -> str:
+        """In English."""
+        return whys.in_english(self.because)
 
 
 class Transfer(models.Model):

@@ -14,6 +14,13 @@ class ServerProcess(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     started_at = models.DateTimeField()
     alive_until = models.DateTimeField()
+    settled = models.BooleanField(
+        default=False,
+        help_text=_("Whether it is known if the desk was up before it started."),
+    )
+    lenient_until = models.DateTimeField(
+        null=True, help_text=_("Until when nobody's absence has consequences.")
+    )
 
     def __str__(self) -> str:
         return str(self.id)

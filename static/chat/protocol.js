@@ -11,7 +11,7 @@
  *   state: "waiting"|"active"|"ended", outcome?: string, agent: AgentName|null, position?: number,
  *   wait_seconds?: [number, number], seq: number, notes?: number, read: {customer: number, agent: number},
  *   rating?: number, left?: boolean, created_at: string, started_at?: string, ended_at?: string,
- *   customer?: any, tags?: string[], why?: string, gone_since?: string,
+ *   customer?: any, tags?: string[], why?: string, because?: any, gone_since?: string,
  *   transfer?: {to: {queue?: string, agent?: string}, by: AgentName, note: string}}} Conversation
  * @typedef {{type: string, id?: string, [field: string]: any}} Frame
  */

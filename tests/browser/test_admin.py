@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from django.core.files.base import ContentFile
 from PIL import Image
 from playwright.async_api import Browser, BrowserContext, Page
 
 from helpdesk.models import Conversation, Queue
 from tests.back_office import (
+    CHOSEN,
     NOON,
     PASSWORD,
     attach,
@@ -25,6 +25,7 @@ from tests.back_office import (
     staff,
     superuser,
 )
+from tests.browser.barriers import violations
 from tests.live import LiveServer
 from tests.shop import stored
 
@@ -66,7 +67,7 @@ def furnish() -> tuple[Conversation, Queue]:
     talk.customer.user_agent = CANARY
     talk.customer.save()
     say(talk, CANARY)
-    hold(talk, office.ada, why="Ada: 1 of 4, idle 3 min; next would be Ben.")
+    hold(talk, office.ada, because=CHOSEN)
     say(talk, "Let me look.", office.ada)
     say(talk, "VIP", office.ada, kind="note")
     picture = io.BytesIO()
@@ -115,17 +116,6 @@ def watch(context: BrowserContext, desk: Desk) -> None:
     )
 
 
-async def faults(page: Page) -> list[str]:
-    """What somebody with other eyes, ears or hands would stumble over. Django's own
-    tables have an empty heading here and there, which axe calls minor."""
-    found = await Axe().run(page)
-    return [
-        f"{page.url} {each['id']}: {[node['html'] for node in each['nodes'][:3]]}"
-        for each in found.response["violations"]
-        if each["impact"] != "minor"
-    ]
-
-
 @BOTH
 async def test_signing_in_is_accessible(desk: Desk) -> None:
     wrong = []
@@ -136,9 +126,9 @@ async def test_signing_in_is_accessible(desk: Desk) -> None:
         "/accounts/signup/",
     ):
         await desk.open(address)
-        wrong += await faults(desk.page)
+        wrong += await violations(desk.page)
     await desk.sign_in("ada", "wrong")
-    wrong += await faults(desk.page)
+    wrong += await violations(desk.page)
     assert wrong == []
     assert desk.complaints == []
 
@@ -153,13 +143,13 @@ async def test_so_is_looking_after_an_account(desk: Desk) -> None:
         "/accounts/2fa/",
     ):
         await desk.open(address)
-        wrong += await faults(desk.page)
+        wrong += await violations(desk.page)
     await desk.open("/accounts/2fa/totp/activate/")
     if await desk.page.locator("[name=password]").count():
         await desk.page.fill("[name=password]", PASSWORD)
         await desk.page.press("[name=password]", "Enter")
         await desk.page.wait_for_selector("img.qr")
-    wrong += await faults(desk.page)
+    wrong += await violations(desk.page)
     assert wrong == []
     assert desk.complaints == []
 
@@ -173,7 +163,7 @@ async def test_so_is_the_story(desk: Desk, scheme: str, words: str) -> None:
     await desk.sign_in("mona")
     await desk.open(desk.story)
     assert await desk.page.locator("[data-print]").inner_text() == words
-    assert await faults(desk.page) == []
+    assert await violations(desk.page) == []
 
 
 async def test_so_are_forms_and_lists(desk: Desk) -> None:
@@ -181,7 +171,7 @@ async def test_so_are_forms_and_lists(desk: Desk) -> None:
     wrong = []
     for address in ("/admin/helpdesk/transcript/", desk.queue, desk.site):
         await desk.open(address)
-        wrong += await faults(desk.page)
+        wrong += await violations(desk.page)
     assert wrong == []
 
 

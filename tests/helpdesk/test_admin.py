@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import Any
 
+import msgspec
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -20,6 +21,7 @@ from helpdesk.models import (
     new_id,
 )
 from tests.back_office import (
+    CHOSEN,
     Office,
     agent,
     attach,
@@ -487,7 +489,7 @@ def test_the_story_is_one_page(
         attach(say(talk, f"Question {number}"), f"photo-{number}.png")
         say(talk, f"Answer {number}", office.ada)
     say(talk, "Only for us", office.ada, kind="note")
-    hold(talk, office.ada, why="Ada: 1 of 4, idle 3 min")
+    hold(talk, office.ada, because=CHOSEN)
     with django_assert_max_num_queries(15):
         page = body(manager, story_of(talk))
     for words in ("Question 29", "Answer 29", "photo-29.png", "Only for us"):
@@ -527,9 +529,7 @@ def test_odd_facts_about_a_customer_are_shown(
 
 
 def canary_talk(office: Office) -> Conversation:
-    talk = conversation(
-        office.sales, name=CANARY, rating=1, rating_comment=CANARY, why=CANARY
-    )
+    talk = conversation(office.sales, name=CANARY, rating=1, rating_comment=CANARY)
     customer = talk.customer
     customer.email = f"{CANARY}@example.com"
     customer.page = {"url": f"javascript:{CANARY}", "title": CANARY, "referrer": CANARY}
@@ -547,7 +547,11 @@ def canary_talk(office: Office) -> Conversation:
         event=CANARY[:24],
         data={"name": 1},
     )
-    hold(talk, office.ada, why=CANARY)
+    hold(
+        talk,
+        office.ada,
+        because=msgspec.structs.replace(CHOSEN, agent=CANARY, next=CANARY),
+    )
     return talk
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpdesk import whys
 from helpdesk.pairing.deciding import (
     NEW_CYCLE_SECONDS,
     Pairing,
@@ -250,8 +251,8 @@ def test_the_order_of_the_rows_decides_nothing(hall: Hall, chance: object) -> No
 def test_every_decision_says_why(hall: Hall) -> None:
     names = {each.agent: each.name for each in hall.seats}
     for pairing in hall.pairings():
-        assert pairing.why.startswith(f"{names[pairing.agent]}: ")
-        assert pairing.why.endswith(".")
+        assert pairing.because.agent == names[pairing.agent]
+        assert pairing.because.load < pairing.because.capacity
 
 
 @many
@@ -415,7 +416,7 @@ def test_who_rests_holds_up_nobody() -> None:
 def sentence(seats: list[Seat], rule: Rule, **fields: object) -> str:
     rules = {SALES: rule, BILLING: Rule(BILLING)}
     (pairing,) = pair([waiting(1, **fields)], seats, rules, NOW)
-    return pairing.why
+    return whys.in_english(pairing.because)
 
 
 def test_why_tells_load_idleness_and_who_would_be_next() -> None:

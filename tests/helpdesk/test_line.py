@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 from collections import Counter, defaultdict
 from typing import Any
 from uuid import UUID
@@ -26,7 +25,7 @@ from hypothesis.stateful import (
 
 from agents.models import Agent
 from customers.models import Customer
-from helpdesk import database, pairing, presence, protocol, snapshots
+from helpdesk import database, pairing, presence, protocol, reasons, snapshots
 from helpdesk.errors import QueueClosed, Refused
 from helpdesk.models import (
     Assignment,
@@ -345,7 +344,7 @@ class Line(RuleBasedStateMachine):
         for lease in new:
             given = lease.conversation
             was_rescued = given.assignments.filter(ended_why="agent_lost").exists()
-            if was_rescued or not GIVEN_OUT.fullmatch(lease.why):
+            if was_rescued or not isinstance(lease.because, reasons.Chosen):
                 continue
             for row in self.waiting():
                 ahead = row.queue_id == given.queue_id and turn(row) < turn(given)
@@ -410,8 +409,6 @@ class Line(RuleBasedStateMachine):
 
 # What becomes due while a step is taken and looked at is given out by the next tick.
 SLACK = dt.timedelta(seconds=3)
-# The sentence of a decision: not of a transfer, a taking or a return.
-GIVEN_OUT = re.compile(r"\w+: .*\d+ of \d+.*\.")
 
 
 def turn(row: Conversation) -> tuple[Any, ...]:

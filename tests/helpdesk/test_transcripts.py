@@ -13,7 +13,16 @@ import pytest
 from django.utils import translation
 
 from helpdesk import pairing, transcripts
-from tests.back_office import NOON, Office, attach, conversation, hold, open_office, say
+from tests.back_office import (
+    CHOSEN,
+    NOON,
+    Office,
+    attach,
+    conversation,
+    hold,
+    open_office,
+    say,
+)
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -39,7 +48,7 @@ def test_it_tells_messages_notes_decisions_and_the_rating_in_one_line(
 ) -> None:
     talk = conversation(office.sales, rating=5, rating_comment="Quick!")
     say(talk, "Where is my order?", at=NOON)
-    hold(talk, office.ada, why="Ada: 0 of 4", started_at=NOON + MINUTE)
+    hold(talk, office.ada, because=CHOSEN, started_at=NOON + MINUTE)
     say(talk, "VIP", office.ada, kind="note", at=NOON + 2 * MINUTE)
     say(talk, "On its way.", office.ada, at=NOON + 3 * MINUTE)
     assert told(talk) == [
@@ -53,9 +62,11 @@ def test_it_tells_messages_notes_decisions_and_the_rating_in_one_line(
 
 def test_it_says_why_somebody_was_chosen(office: Office) -> None:
     talk = conversation(office.sales)
-    hold(talk, office.ada, why="Ada: 1 of 4, idle 3 min; next would be Ben.")
+    hold(talk, office.ada, because=CHOSEN)
     (line,) = transcripts.story(talk).lines
     assert line.reason == "Ada: 1 of 4, idle 3 min; next would be Ben."
+    with translation.override("zh-hans"):
+        assert line.reason == "Ada：已用 1 / 4，已空闲 3 分钟；下一位会是 Ben。"
 
 
 def test_it_keeps_the_order_of_places_when_clocks_differed(office: Office) -> None:
@@ -100,7 +111,7 @@ def test_it_does_not_tell_the_end_twice(office: Office) -> None:
 
 def test_it_tells_of_an_offer_and_what_became_of_it(office: Office) -> None:
     talk = conversation(office.sales)
-    offer = {"kind": "offer", "why": "Ada: 0 of 4", "ended_at": NOON + MINUTE}
+    offer = {"kind": "offer", "because": CHOSEN, "ended_at": NOON + MINUTE}
     hold(talk, office.ada, ended_why="lapsed", **offer)
     assert told(talk) == [
         ("offered", "Offered to Ada."),

@@ -9,6 +9,7 @@ import { nameOf, outcomeName, safeLink, told } from "../story.js";
 import { now } from "../now.js";
 import { place } from "../talk.js";
 import { address } from "../view.js";
+import { whySaid } from "../why.js";
 import { Avatar, Icon } from "./small.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
@@ -129,14 +130,16 @@ function Stars({ rating }) {
 
 /** @param {{talk: Talk}} props */
 function Story({ talk }) {
-  const { why } = talk.facts.value;
+  const why = whySaid(talk.facts.value.because, talk.facts.value.why);
   const lines = talk.messages.value.filter(({ kind, author }) => kind === "system" || author.kind === "system");
   return html`<section>
     <h3>${_("How it came here")}</h3>
     ${why && html`<p class="why" dir="auto">${why}</p>`}
     ${lines.length > 0 &&
     html`<ol class="story">${lines.map(
-      (message) => html`<li key=${place(message)}><time datetime=${message.at} title=${full(message.at)}>${clock(message.at)}</time><span>${told(message)}</span></li>`,
+      (message) => html`<li key=${place(message)}><time datetime=${message.at} title=${full(message.at)}>${clock(message.at)}</time><span>${told(message)}${
+        message.data?.because && html`<br /><small dir="auto">${whySaid(message.data.because, message.data.why)}</small>`
+      }</span></li>`,
     )}</ol>`}
   </section>`;
 }

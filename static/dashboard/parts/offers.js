@@ -6,6 +6,7 @@ import { html, useEffect, useState } from "../ui.js";
 import { useHere } from "../here.js";
 import { nameOf } from "../story.js";
 import { address } from "../view.js";
+import { whySaid } from "../why.js";
 import { keyName } from "./small.js";
 
 /** @typedef {import("../desk.js").Offer} Offer */
@@ -27,6 +28,7 @@ function Card({ offer, first }) {
     <${Ring} offer=${offer} />
     <a href=${address(offer.id)} data-row class="who">${name}</a>
     <p class="hint">${transfer ? _("%(agent)s transfers it to you", { agent: transfer.by.name }) : queue.name}</p>
+    ${!transfer && html`<p class="hint">${whySaid(offer.because, offer.why)}</p>`}
     ${transfer?.note && html`<p class="said">${transfer.note}</p>`}
     <${Answers} id=${offer.id} name=${name} keys=${first} />
   </div>`;
