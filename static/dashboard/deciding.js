@@ -22,6 +22,9 @@ export function deciding({ desk, feed, view }) {
     accept: (/** @type {string} */ id) => open(id, (one) => feed.accept(one)),
     decline: (/** @type {string} */ id) =>
       feed.decline(id).catch((refusal) => view.say(whyNot(refusal, desk.talk(id)))),
+    join: (/** @type {string} */ id) => open(id, (one) => feed.join(one)),
+    takeOver: (/** @type {string} */ id) => open(id, (one) => feed.takeOver(one)),
+    ready: () => feed.ready().catch((refusal) => view.say(whyNot(refusal))),
   };
 }
 
@@ -39,6 +42,10 @@ export function whyNot({ code, message }, talk) {
       return _("The offer has lapsed.");
     case "agent_unavailable":
       return _("This colleague is not available now.");
+    case "not_yours":
+      return _("A colleague has this conversation by now.");
+    case "forbidden":
+      return _("Only a supervisor of the queue can do that.");
     case "offline":
       return _("No connection to the desk just now. Try again in a moment.");
     default:

@@ -8,7 +8,10 @@
 //   desk.mine desk.lines desk.offers desk.agents desk.queues desk.me    signals to draw from
 //   desk.lacking()            [{conversation, after?}]: what to ask history.get for
 //   desk.resume()             the `after` of a hello
+//   desk.supervised desk.holders desk.still   what supervisors see besides: what colleagues hold, lines that stand still
+//   desk.watched(ack)  desk.joins(ack)  desk.parts(id)   what a supervisor looks on at, and speaks in
 //   desk.onNews = (news) => … something live happened that deserves a sound
+//   desk.onStill = (queue) => … a line has begun to stand still
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
 import { Talk, place } from "./talk.js";
@@ -17,11 +20,12 @@ import { Talk, place } from "./talk.js";
 /** @typedef {import("../chat/protocol.js").Frame} Frame */
 /** @typedef {import("../chat/protocol.js").Message} Message */
 /** @typedef {{id: string, name: string, avatar?: string, status: "online"|"away"|"offline", reason?: string,
- *   connected: boolean, active: boolean, load: number, capacity: number}} Agent */
+ *   connected: boolean, active: boolean, load: number, capacity: number, queues?: string[],
+ *   set_by?: {id: string, name: string}, wrap_up_until?: string}} Agent */
 /** @typedef {{id: string, name: string, open: boolean, waiting: number, active: number,
- *   longest_wait_seconds: number, staffed: number}} Queue */
+ *   longest_wait_seconds: number, staffed: number, stands_still?: boolean}} Queue */
 /** A conversation rings for this agent until its time is up.
- * @typedef {{id: string, talk: Talk, why: string, seconds: number, until: number}} Offer */
+ * @typedef {{id: string, talk: Talk, why: string, because?: import("./why.js").Because, seconds: number, until: number}} Offer */
 /** @typedef {{kind: "assigned"|"message"|"lost"|"ended"|"offered"|"withdrawn", talk: Talk, message?: Message, why?: string}} News */
 
 const HELLO_TALKS = 400; // a frame holds 64 KiB, an entry takes about 120 bytes
@@ -40,6 +44,13 @@ export class Desk {
     this.held = signal(/** @type {string[]} */ ([]));
     this.waiting = signal(/** @type {string[]} */ ([]));
     this.offers = signal(/** @type {Offer[]} */ ([]));
+    /** Ids of queues of which this agent is a supervisor. */
+    this.supervises = signal(/** @type {string[]} */ ([]));
+    /** Ids of what colleagues hold in those. */
+    this.supervised = signal(/** @type {string[]} */ ([]));
+    /** The one that is seen live and unseen, and those in which this agent speaks beside the holder. */
+    this.watching = signal("");
+    this.joined = signal(/** @type {string[]} */ ([]));
 
     /** Whoever waits for an answer longest comes first, then the newest. */
     this.mine = steady(() => this.#all(this.held.value).sort(byNeed));
@@ -56,9 +67,22 @@ export class Desk {
       const heads = [...this.lines.value.values()].flatMap((line) => line[0] ?? []);
       return heads.sort((a, b) => Number(a.left) - Number(b.left) || compare(a.since, b.since))[0];
     });
+    /** What each colleague holds, by their id; the longest first. */
+    this.holders = computed(() => {
+      const held = new Map();
+      for (const talk of this.#all(this.supervised.value).sort(byStart)) {
+        const id = talk.facts.value.agent?.id;
+        held.set(id, [...(held.get(id) ?? []), talk]);
+      }
+      return /** @type {Map<string, Talk[]>} */ (held);
+    });
+    this.beside = steady(() => this.#all(this.joined.value));
+    this.still = computed(() => this.queues.value.filter((queue) => this.#standsStill(queue)));
     this.unread = computed(() => this.#all(this.held.value).filter((talk) => talk.unread.value > 0).length);
     /** @type {(news: News) => void} */
     this.onNews = () => {};
+    /** @type {(queue: Queue) => void} */
+    this.onStill = () => {};
   }
 
   /** @param {string} id */
@@ -88,7 +112,8 @@ export class Desk {
     const before = this.#talks;
     this.#talks = new Map();
     const offered = frame.offers.map((/** @type {any} */ offer) => offer.conversation);
-    for (const conversation of [...frame.conversations, ...frame.waiting, ...offered]) {
+    const overseen = frame.supervised ?? [];
+    for (const conversation of [...overseen, ...frame.conversations, ...frame.waiting, ...offered]) {
       const talk = before.get(conversation.id) ?? new Talk(conversation);
       talk.restart(conversation);
       this.#talks.set(talk.id, talk);
@@ -99,7 +124,11 @@ export class Desk {
     this.#keepWhatIsLookedAt(before);
     this.me.value = frame.agent;
     this.agents.value = new Map(frame.agents.map((/** @type {Agent} */ agent) => [agent.id, agent]));
-    this.queues.value = frame.queues;
+    this.supervises.value = frame.supervises ?? [];
+    this.supervised.value = overseen.map(idOf);
+    this.watching.value = ""; // it lasted as long as the socket; feed.js asks anew
+    this.joined.value = this.joined.value.filter((id) => this.supervised.value.includes(id));
+    this.#setQueues(frame.queues);
     this.limits.value = frame.limits;
     this.held.value = frame.conversations.map(idOf);
     this.waiting.value = frame.waiting.map(idOf);
@@ -124,7 +153,7 @@ export class Desk {
     // Before the first page there is nothing to add to: the page will bring it.
     const isNew = talk.loaded.value ? talk.add([message]) : true;
     if (message.author.kind === "customer") talk.typing.value = null;
-    if (isNew && message.author.kind === "customer" && this.holds(talk)) {
+    if (isNew && message.author.kind === "customer" && this.speaks(talk)) {
       this.onNews({ kind: "message", talk, message });
     }
   }
@@ -138,11 +167,14 @@ export class Desk {
     const mineNow = this.holds(talk);
     const waits = !mineNow && this.queues.value.some(({ id }) => id === talk.line);
     const finished = heldBefore && state === "ended";
+    const overseen = this.oversees(talk);
     if (mineNow) this.#silence(talk.id);
-    if (mineNow || waits || finished || this.rings(talk.id) || talk.id === this.#open) this.#talks.set(talk.id, talk);
+    if (mineNow || waits || finished || overseen || this.rings(talk.id) || talk.id === this.#open) this.#talks.set(talk.id, talk);
     else this.#talks.delete(talk.id);
     this.held.value = listed(this.held.value, talk.id, mineNow || finished || (state === "ended" && this.held.value.includes(talk.id)));
     this.waiting.value = listed(this.waiting.value, talk.id, waits);
+    this.supervised.value = listed(this.supervised.value, talk.id, overseen);
+    if (!overseen) this.parts(talk.id);
     if (mineNow && !heldBefore) this.onNews({ kind: "assigned", talk });
     if (finished) this.onNews({ kind: "ended", talk });
     if (heldBefore && !mineNow && !finished) this.onNews({ kind: "lost", talk });
@@ -160,9 +192,9 @@ export class Desk {
   }
 
   /** @param {any} offer @returns {Offer} */
-  #offer({ conversation: { id }, seconds, why }) {
+  #offer({ conversation: { id }, seconds, why, because }) {
     const talk = /** @type {Talk} */ (this.#talks.get(id));
-    return { id, talk, why, seconds, until: Date.now() + seconds * 1000 };
+    return { id, talk, why, because, seconds, until: Date.now() + seconds * 1000 };
   }
 
   /** @param {{conversation: string, why: string}} frame */
@@ -187,7 +219,7 @@ export class Desk {
   /** Unless it has a place on this screen. @param {Talk} talk */
   #forget(talk) {
     const { id } = talk;
-    if (this.holds(talk) || this.waiting.value.includes(id) || this.rings(id) || id === this.#open) return;
+    if (this.holds(talk) || this.oversees(talk) || this.waiting.value.includes(id) || this.rings(id) || id === this.#open) return;
     this.held.value = listed(this.held.value, id, false);
     this.#talks.delete(id);
   }
@@ -200,7 +232,19 @@ export class Desk {
 
   /** @param {Queue} queue */
   #queue(queue) {
-    this.queues.value = this.queues.value.map((one) => (one.id === queue.id ? queue : one));
+    this.#setQueues(this.queues.value.map((one) => (one.id === queue.id ? queue : one)));
+  }
+
+  /** @param {Queue[]} queues */
+  #setQueues(queues) {
+    const before = this.still.value.map(idOf);
+    this.queues.value = queues;
+    for (const queue of queues) if (this.#standsStill(queue) && !before.includes(queue.id)) this.onStill(queue);
+  }
+
+  /** Everybody hears of it; it concerns supervisors. @param {Queue} queue */
+  #standsStill({ id, stands_still: still }) {
+    return !!still && this.supervises.value.includes(id);
   }
 
   /** @param {{conversation: string, author: {kind: string, name: string}, on: boolean, text?: string}} frame */
@@ -269,11 +313,51 @@ export class Desk {
     return !talk.gone.value && state === "active" && agent?.id === this.me.value?.id;
   }
 
+  /** A colleague holds it, in a queue that this agent supervises. @param {Talk} talk */
+  oversees(talk) {
+    const { state, queue } = talk.facts.value;
+    return state === "active" && !this.holds(talk) && this.supervises.value.includes(queue.id);
+  }
+
+  /** Holds it, or has joined. @param {Talk} talk */
+  speaks(talk) {
+    return this.holds(talk) || this.joined.value.includes(talk.id);
+  }
+
+  /** From now on every word of it arrives. @param {Frame} ack */
+  watched(ack) {
+    batch(() => {
+      this.#shown(ack);
+      this.watching.value = ack.conversation.id;
+    });
+  }
+
+  /** @param {Frame} ack */
+  joins(ack) {
+    batch(() => {
+      this.#shown(ack);
+      this.watching.value = "";
+      this.joined.value = listed(this.joined.value, ack.conversation.id, true);
+    });
+  }
+
+  /** Neither watches nor speaks in it any more. @param {string} id */
+  parts(id) {
+    if (this.watching.value === id) this.watching.value = "";
+    this.joined.value = listed(this.joined.value, id, false);
+  }
+
+  /** @param {Frame} ack with the newest page */
+  #shown({ conversation, messages, more }) {
+    this.changed(conversation);
+    this.#talks.get(conversation.id)?.resume(messages, more);
+  }
+
   /** Only of what is held or looked at: the line's messages are nobody's to load. */
   lacking() {
     const lacks = [];
     for (const talk of this.#talks.values()) {
-      if (talk.gone.value || !(this.holds(talk) || this.readsAlong(talk))) continue;
+      if (talk.gone.value || !(this.speaks(talk) || talk.id === this.watching.value || this.readsAlong(talk))) continue;
       const wants = talk.wants;
       if (wants) lacks.push({ conversation: talk.id, ...wants });
     }
@@ -331,6 +415,11 @@ function byNeed(a, b) {
 function rank(talk) {
   if (talk.facts.value.state === "ended") return 2;
   return talk.owedSince.value ? 0 : 1;
+}
+
+/** @param {Talk} a @param {Talk} b */
+function byStart(a, b) {
+  return compare(a.facts.value.started_at, b.facts.value.started_at);
 }
 
 /** @param {Talk} talk */

@@ -8,6 +8,7 @@
 //   feed.onLost(command)  a message could not be stored and has no conversation to be shown in
 //   feed.post end         kept in an outbox: they arrive, whatever the network does
 //   feed.take setStatus   answered now or refused now: Promise, rejected with {code, detail}
+//   feed.join onlyWatch takeOver setStatusOf block ready   a supervisor's; what is looked at is watched by itself
 //   feed.read typing earlier
 
 import { computed, signal } from "../vendor/signals-core.js";
@@ -36,6 +37,7 @@ export class Feed {
   /** @type {Map<string, any>} */ #typed = new Map();
   /** @type {any} */ #settling;
   #behind = 0;
+  #watched = "";
 
   /**
    * @param {Desk} desk
@@ -140,6 +142,45 @@ export class Feed {
     this.#desk.agent(ack.agent);
   }
 
+  /** A colleague's; they read who it was. @param {string} agent @param {string} status @param {string} reason */
+  async setStatusOf(agent, status, reason) {
+    const ack = await this.#ask({ type: "status.set", agent, status, ...(reason && { reason }) });
+    this.#desk.agent(ack.agent);
+  }
+
+  /** Ready before the wrap-up is over. */
+  async ready() {
+    const ack = await this.#ask({ type: "wrap_up.end" });
+    this.#desk.agent(ack.agent);
+  }
+
+  /** Speak beside the holder; the customer reads so. @param {string} conversation */
+  async join(conversation) {
+    this.#desk.joins(await this.#ask({ type: "conversation.join", conversation }));
+  }
+
+  /** Silent again. @param {string} conversation */
+  onlyWatch(conversation) {
+    this.#desk.parts(conversation);
+    this.#unwatch(conversation);
+    this.#oversee();
+  }
+
+  /** From a colleague, who is not asked. @param {string} conversation */
+  async takeOver(conversation) {
+    const to = { agent: this.#desk.me.value?.id };
+    const ack = await this.#ask({ type: "conversation.transfer", conversation, to });
+    this.#desk.changed(ack.conversation);
+    this.#oversee();
+    this.#look();
+  }
+
+  /** The conversation ends. @param {string} conversation @param {string} reason @param {number} seconds */
+  async block(conversation, reason, seconds) {
+    const ack = await this.#ask({ type: "customer.block", conversation, reason, seconds });
+    this.#desk.changed(ack.conversation);
+  }
+
   /** @param {string} conversation @param {number} seq */
   read(conversation, seq) {
     this.#desk.read(conversation, seq);
@@ -172,6 +213,7 @@ export class Feed {
     for (const entry of this.#desk.welcomed.value ? this.pending.value.filter(failed) : []) {
       if (!this.#desk.talk(entry.command.conversation)) this.#outbox.drop(entry.id);
     }
+    this.#oversee();
     this.#look();
   }
 
@@ -185,14 +227,48 @@ export class Feed {
     if (frame.type === "message.posted") this.#outbox.settle(frame);
     if (frame.type === "pong") this.#compare(frame);
     if (frame.type === "welcome") this.#welcomed();
+    else this.#oversee();
     this.#look();
   }
 
   #welcomed() {
     this.#behind = 0;
     this.#fetching.clear();
-    // The connection counts as online only after this frame: then the outbox may send.
-    queueMicrotask(() => this.#outbox.resend());
+    this.#watched = "";
+    // The connection counts as online only after this frame: then the outbox may send,
+    // and first what lets it into conversations of others.
+    queueMicrotask(() => {
+      for (const id of this.#desk.joined.value) this.join(id).catch(() => this.#desk.parts(id));
+      this.#oversee();
+      this.#outbox.resend();
+    });
+  }
+
+  /** What a supervisor looks at is watched, unseen; what they have left is not. */
+  #oversee() {
+    const talk = this.#desk.looked;
+    const wanted = talk && this.#desk.oversees(talk) && !this.#desk.speaks(talk) ? talk.id : "";
+    if (wanted === this.#watched || this.state.value !== "online") return;
+    if (this.#watched && !this.#desk.joined.value.includes(this.#watched)) this.#unwatch(this.#watched);
+    this.#watched = wanted;
+    if (wanted) void this.#watch(wanted);
+  }
+
+  /** @param {string} conversation */
+  async #watch(conversation) {
+    try {
+      const ack = await this.#ask({ type: "conversation.watch", conversation });
+      if (this.#watched === conversation) this.#desk.watched(ack);
+    } catch {
+      // Refused (no supervisor any more) or offline: the next welcome tells.
+    }
+  }
+
+  /** @param {string} conversation */
+  #unwatch(conversation) {
+    if (this.#watched === conversation) this.#watched = "";
+    if (this.#desk.watching.value === conversation) this.#desk.watching.value = "";
+    this.#connection.send({ type: "conversation.unwatch", conversation, id: newId() });
   }
 
   /** @param {Frame} frame */

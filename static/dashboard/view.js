@@ -1,11 +1,11 @@
 // dashboard/view.js – what the screen shows: which conversation, which dialog, what it says
 //
-// The address's hash is the truth (#/<conversation>, #/<conversation>/about), so that the
+// The address's hash is the truth (#/<conversation>, #/<conversation>/about, #/board), so that the
 // browser's own Back works, on a phone as well.
 
 import { computed, signal } from "../vendor/signals-core.js";
 
-/** @typedef {{name: "keys"|"jump"|"settings"}|{name: "end"|"transfer", id: string}} Dialog */
+/** @typedef {{name: "keys"|"jump"|"settings"}|{name: "end"|"transfer"|"block"|"status", id: string}} Dialog */
 
 const NOTICE_MS = 8_000;
 
@@ -15,7 +15,8 @@ export class View {
   /** @param {Window} [page] */
   constructor(page = window) {
     this.hash = signal(page.location.hash);
-    this.open = computed(() => this.hash.value.split("/")[1] ?? "");
+    this.board = computed(() => this.hash.value === BOARD);
+    this.open = computed(() => (this.board.value ? "" : (this.hash.value.split("/")[1] ?? "")));
     this.about = computed(() => this.hash.value.endsWith("/about"));
     this.dialog = signal(/** @type {Dialog|null} */ (null));
     this.notice = signal("");
@@ -31,6 +32,11 @@ export class View {
     this.wanted.value = id;
   }
 
+  showBoard() {
+    location.hash = BOARD;
+    this.hash.value = BOARD;
+  }
+
   close() {
     location.hash = "#/";
     this.hash.value = "#/";
@@ -43,6 +49,8 @@ export class View {
     this.#timer = setTimeout(() => (this.notice.value = ""), NOTICE_MS);
   }
 }
+
+export const BOARD = "#/board";
 
 /** @param {string} id */
 export const address = (id) => `#/${id}`;

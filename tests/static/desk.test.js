@@ -408,3 +408,75 @@ test("five hundred conversations and a thousand frames are no matter", () => {
   assert.equal(desk.mine.value.length, 500);
   assert.equal(desk.unread.value, 500);
 });
+
+// --- a supervisor's
+
+const benHas = (id, fields = {}) => held(id, { agent: { id: "ben", name: "Ben" }, ...fields });
+const overseeing = (fields = {}) => deskWith({ supervises: ["1"], supervised: [benHas("cora", { seq: 1 })], ...fields });
+const holders = (desk) => [...desk.holders.value].map(([agent, talks]) => [agent, ids(talks)]);
+const page = (conversation, ...messages) => ({ conversation, messages, more: false });
+
+test("a supervisor knows who holds what, as it comes and goes", () => {
+  const desk = overseeing();
+  assert.deepEqual(holders(desk), [["ben", ["cora"]]]);
+  desk.apply(changed(benHas("dan", { started_at: "2026-03-04T05:00:00.000Z" })));
+  assert.deepEqual(holders(desk), [["ben", ["dan", "cora"]]]);
+  desk.apply(changed(benHas("cora", { version: 2, state: "ended" })));
+  desk.apply(changed(held("dan", { version: 2 })));
+  assert.deepEqual(holders(desk), []);
+  assert.deepEqual(ids(desk.mine.value), ["dan"]);
+});
+
+test("an agent keeps nothing of what colleagues hold, nor a supervisor of another queue", () => {
+  const desk = deskWith({ supervises: ["2"] });
+  desk.apply(changed(benHas("cora")));
+  assert.deepEqual(holders(desk), []);
+  assert.equal(desk.talk("cora"), undefined);
+});
+
+test("what is watched is read whole and live, and is nobody's to answer", () => {
+  const desk = overseeing();
+  desk.look("cora");
+  assert.deepEqual(desk.lacking(), []);
+  desk.watched(page(benHas("cora", { seq: 1 }), said(1)));
+  desk.apply(posted("cora", said(2)));
+  assert.deepEqual(places(desk, "cora"), [1, 2]);
+  assert.equal(desk.speaks(desk.talk("cora")), false);
+  desk.apply(posted("cora", said(4)));
+  assert.deepEqual(desk.lacking(), [{ conversation: "cora", after: 2 }]);
+});
+
+test("who has joined speaks, and hears of what is said, until it ends", () => {
+  const desk = overseeing();
+  const news = [];
+  desk.onNews = ({ kind }) => news.push(kind);
+  desk.joins(page(benHas("cora", { seq: 1 }), said(1)));
+  assert.equal(desk.speaks(desk.talk("cora")), true);
+  desk.apply(posted("cora", said(2)));
+  assert.deepEqual(news, ["message"]);
+  desk.apply(changed(benHas("cora", { version: 2, state: "ended" })));
+  assert.deepEqual(desk.joined.value, []);
+});
+
+test("a new connection keeps what was joined and forgets what was watched", () => {
+  const desk = overseeing();
+  desk.joins(page(benHas("cora", { seq: 1 }), said(1)));
+  desk.apply(welcome({ supervises: ["1"], supervised: [benHas("cora", { seq: 1 })] }));
+  assert.deepEqual(desk.joined.value, ["cora"]);
+  desk.apply(welcome());
+  assert.deepEqual(desk.joined.value, []);
+});
+
+test("a line that stands still is told once, to supervisors, until it moves", () => {
+  const stuck = { ...sales, waiting: 2, stands_still: true };
+  const desk = overseeing();
+  const told = [];
+  desk.onStill = ({ name }) => told.push(name);
+  for (let i = 0; i < 2; i++) desk.apply({ type: "queue.changed", queue: stuck });
+  assert.deepEqual([told, desk.still.value.length], [["Sales"], 1]);
+  desk.apply({ type: "queue.changed", queue: sales });
+  assert.deepEqual(desk.still.value, []);
+  const agent = deskWith();
+  agent.apply({ type: "queue.changed", queue: stuck });
+  assert.deepEqual(agent.still.value, []);
+});

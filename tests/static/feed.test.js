@@ -180,3 +180,81 @@ test("another tab's words come as an event and settle nothing twice", async () =
   assert.deepEqual(texts(desk, "cora"), ["text 1", "Hello"]);
   assert.deepEqual(feed.pending.value, []);
 });
+
+// --- a supervisor's
+
+const benHas = (id, fields = {}) => held(id, { seq: 1, agent: { id: "ben", name: "Ben" }, ...fields });
+const overseen = () => welcome({ supervises: ["1"], supervised: [benHas("cora"), benHas("dan")] });
+const shown = ({ id, conversation }) => ({ type: "ack", id, conversation: benHas(conversation), messages: [said(1)], more: false });
+
+const overseeing = async () => {
+  const all = seat();
+  all.line.onState("online");
+  await all.hear(overseen());
+  all.said = () => all.line.sent.splice(0).map(({ type, conversation }) => `${type.split(".")[1]} ${conversation}`);
+  return all;
+};
+
+test("what a supervisor opens is watched, and what they leave is not", async () => {
+  const { desk, feed, hear, last, said } = await overseeing();
+  feed.look("cora");
+  await hear(shown(last("conversation.watch")));
+  assert.equal(desk.watching.value, "cora");
+  feed.look("dan");
+  feed.look("");
+  assert.deepEqual(said(), ["watch cora", "unwatch cora", "watch dan", "unwatch dan"]);
+  assert.equal(desk.watching.value, "");
+});
+
+test("nobody else watches", async () => {
+  const { feed, hear, line } = seat();
+  line.onState("online");
+  await hear(welcome());
+  await hear(changed(benHas("cora")));
+  feed.look("cora");
+  assert.deepEqual(line.sent, []);
+});
+
+test("after a lost connection what was watched is watched again, and what was joined is joined before anything is said", async () => {
+  const { desk, feed, line, hear, last, said } = await overseeing();
+  const joining = feed.join("dan");
+  await hear(shown(last("conversation.join")));
+  await joining;
+  feed.look("cora");
+  await hear(shown(last("conversation.watch")));
+  said();
+  line.online = false;
+  feed.post("dan", "Hello");
+  line.online = true;
+  await hear(overseen());
+  assert.deepEqual(said(), ["join dan", "watch cora", "post dan"]);
+  await hear(shown({ id: "other", conversation: "cora" }));
+  assert.deepEqual(desk.joined.value, ["dan"]);
+});
+
+test("what was joined and is left open again is only watched", async () => {
+  const { desk, feed, hear, last, said } = await overseeing();
+  feed.look("cora");
+  await hear(shown(last("conversation.watch")));
+  const joining = feed.join("cora");
+  await hear(shown(last("conversation.join")));
+  await joining;
+  assert.deepEqual([desk.watching.value, desk.joined.value], ["", ["cora"]]);
+  feed.look("");
+  feed.look("cora");
+  feed.onlyWatch("cora");
+  assert.deepEqual(said(), ["watch cora", "join cora", "unwatch cora", "watch cora"]);
+});
+
+test("what is taken over is mine, and not watched any more", async () => {
+  const { desk, feed, hear, last, said } = await overseeing();
+  feed.look("cora");
+  await hear(shown(last("conversation.watch")));
+  const taking = feed.takeOver("cora");
+  const { id, to } = last("conversation.transfer");
+  assert.deepEqual(to, { agent: "ada" });
+  await hear({ type: "ack", id, conversation: held("cora", { version: 2, seq: 1 }) });
+  await taking;
+  assert.deepEqual(desk.held.value, ["cora"]);
+  assert.deepEqual(said(), ["watch cora", "transfer cora", "unwatch cora"]);
+});
