@@ -3,6 +3,7 @@
 import { effect } from "../vendor/signals-core.js";
 import { chime } from "../chat/sound.js";
 import { _ } from "../chat/words.js";
+import { stillWords } from "./parts/still.js";
 import { gist, nameOf } from "./story.js";
 
 /** @typedef {import("./here.js").Here} Here */
@@ -20,17 +21,33 @@ export function watch(here) {
     if (news.kind === "lost") here.view.say(lostWords(news));
     if (news.kind === "withdrawn") here.view.say(withdrawnWords(news));
     if (["ended", "lost", "withdrawn"].includes(news.kind) || looking || !loudest()) return;
-    if (here.prefs.sound.value && Date.now() - heard > SOUND_GAP_MS) {
-      heard = Date.now();
-      chime();
-    }
-    if (here.prefs.notifications.value && !document.hasFocus()) notify(here, news);
+    sound();
+    const { talk, message } = news;
+    notify(here, { title: title(news), body: gist(message), tag: talk.id, show: () => here.view.show(talk.id) });
   };
+  here.desk.onStill = (queue) => {
+    if (!loudest()) return;
+    sound();
+    notify(here, { title: _("%(queue)s stands still", { queue: queue.name }), body: stillWords(queue), tag: `still ${queue.id}`, show: () => here.view.showBoard() });
+  };
+  function sound() {
+    if (!here.prefs.sound.value || Date.now() - heard <= SOUND_GAP_MS) return;
+    heard = Date.now();
+    chime();
+  }
   // What rings, rings until it is handled.
   setInterval(() => {
     if (here.desk.offers.value.length && here.prefs.sound.value && loudest()) chime();
   }, RING_MS);
   here.feed.onLost = ({ text }) => here.view.say(_("Not sent, for the conversation is not yours any more: %(text)s", { text: text.slice(0, 80) }));
+  let status = "";
+  effect(() => {
+    const me = here.desk.me.value;
+    const changed = status && me && status !== me.status;
+    status = me?.status ?? "";
+    // Away and offline stand over the lists, with the way back.
+    if (changed && me.set_by && status === "online") here.view.say(_("%(name)s set you online.", { name: me.set_by.name }));
+  });
   effect(() => {
     const unread = here.desk.unread.value;
     document.title = `${unread ? `(${unread}) ` : ""}${_("Desk")} · Helpdesk`;
@@ -43,18 +60,23 @@ export async function allowNotifications() {
   return (await Notification.requestPermission()) === "granted";
 }
 
-/** @param {Here} here @param {News} news */
-function notify({ view }, { kind, talk, message }) {
+/** To who looks elsewhere. @param {Here} here @param {{title: string, body: string, tag: string, show: () => void}} what */
+function notify({ prefs }, { title, body, tag, show }) {
+  if (!prefs.notifications.value || document.hasFocus()) return;
   if (!("Notification" in window) || Notification.permission !== "granted") return;
-  const name = nameOf(talk.customer.value);
-  const titles = { assigned: _("%(name)s has come to you", { name }), offered: _("%(name)s is offered to you", { name }) };
-  const title = titles[/** @type {"assigned"} */ (kind)] ?? name;
-  const shown = new Notification(title, { body: gist(message), tag: talk.id });
+  const shown = new Notification(title, { body, tag });
   shown.onclick = () => {
     window.focus();
-    view.show(talk.id);
+    show();
     shown.close();
   };
+}
+
+/** @param {News} news */
+function title({ kind, talk }) {
+  const name = nameOf(talk.customer.value);
+  const titles = { assigned: _("%(name)s has come to you", { name }), offered: _("%(name)s is offered to you", { name }) };
+  return titles[/** @type {"assigned"} */ (kind)] ?? name;
 }
 
 /** @param {News} news */

@@ -18,12 +18,16 @@ export const SHORTCUTS = () => [
   { keys: ["Shift Enter"], does: _("New line") },
   { keys: ["Alt+G"], does: _("Give the conversation to somebody else") },
   { keys: ["Alt+E"], does: _("End the conversation") },
+  { keys: ["Alt+B"], does: _("Live board, for supervisors") },
+  { keys: ["Alt+J"], does: _("Join what you watch") },
+  { keys: ["Alt+O"], does: _("Take over what you watch") },
   { keys: ["↓", "↑"], does: _("Walk the list") },
   { keys: ["Esc"], does: _("Close, or back to the list") },
   { keys: ["?"], does: _("This sheet") },
 ];
 
-/** @typedef {{take: (talk: import("./talk.js").Talk) => void, accept: (id: string) => void, decline: (id: string) => void}} Acts */
+/** @typedef {{take: (talk: import("./talk.js").Talk) => void, accept: (id: string) => void, decline: (id: string) => void,
+ *   join: (id: string) => void, takeOver: (id: string) => void}} Acts */
 
 /** @param {Here} here @param {Acts} acts */
 export function listen(here, acts) {
@@ -56,7 +60,7 @@ function writes(target) {
 }
 
 /** @param {Here} here @param {Acts} acts @returns {Record<string, () => void>} */
-function actions({ desk, view, drafts }, { take, accept, decline }) {
+function actions({ desk, view, drafts }, { take, accept, decline, join, takeOver }) {
   const offer = desk.offers.value[0];
   const ringing = offer && {
     "Alt+KeyA": () => accept(offer.id),
@@ -66,6 +70,8 @@ function actions({ desk, view, drafts }, { take, accept, decline }) {
   };
   const open = desk.talk(view.open.value);
   const held = open && desk.holds(open) ? open : undefined;
+  const spoken = open && desk.speaks(open) ? open : undefined;
+  const overseen = open && desk.oversees(open) ? open : undefined;
   return {
     ...ringing,
     "Mod+KeyK": () => (view.dialog.value = view.dialog.value?.name === "jump" ? null : { name: "jump" }),
@@ -83,15 +89,24 @@ function actions({ desk, view, drafts }, { take, accept, decline }) {
       if (held) view.dialog.value = { name: "transfer", id: held.id };
     },
     "Alt+KeyM": () => {
-      if (!held) return;
-      const { isNote } = drafts.of(held.id);
+      if (!spoken) return;
+      const { isNote } = drafts.of(spoken.id);
       isNote.value = !isNote.value;
-      view.wanted.value = held.id;
+      view.wanted.value = spoken.id;
     },
     "/": () => {
-      if (!held) return;
-      if (!drafts.of(held.id).text.value) drafts.write(held.id, "/");
-      view.wanted.value = held.id;
+      if (!spoken) return;
+      if (!drafts.of(spoken.id).text.value) drafts.write(spoken.id, "/");
+      view.wanted.value = spoken.id;
+    },
+    "Alt+KeyB": () => {
+      if (desk.supervises.value.length) view.showBoard();
+    },
+    "Alt+KeyJ": () => {
+      if (overseen && !spoken) join(overseen.id);
+    },
+    "Alt+KeyO": () => {
+      if (overseen) takeOver(overseen.id);
     },
     "?": () => (view.dialog.value = { name: "keys" }),
   };
@@ -105,7 +120,7 @@ function nextUnread(desk, view) {
 
 /** @param {import("./desk.js").Desk} desk @param {import("./view.js").View} view @param {1|-1} step */
 function neighbour(desk, view, step) {
-  const talks = [...desk.mine.value, ...[...desk.lines.value.values()].flat()];
+  const talks = [...desk.mine.value, ...desk.beside.value, ...[...desk.lines.value.values()].flat()];
   if (talks.length === 0) return;
   const here = talks.findIndex(({ id }) => id === view.open.value);
   const next = here < 0 ? (step > 0 ? 0 : talks.length - 1) : (here + step + talks.length) % talks.length;

@@ -10,13 +10,14 @@ import { now } from "../now.js";
 import { place } from "../talk.js";
 import { address } from "../view.js";
 import { whySaid } from "../why.js";
+import { Blocking } from "./block.js";
 import { Avatar, Icon } from "./small.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
 
 export function About() {
   const { desk, view } = useHere();
-  void [desk.held.value, desk.waiting.value];
+  void [desk.held.value, desk.waiting.value, desk.supervised.value];
   const talk = desk.welcomed.value ? desk.talk(view.open.value) : undefined;
   if (!talk) return html`<section class="about empty" aria-label=${_("Customer")}></section>`;
   return html`<section class="about" aria-label=${_("Customer")} key=${talk.id}>
@@ -26,6 +27,7 @@ export function About() {
     <${Fields} fields=${talk.customer.value.fields} />
     <${Facts} talk=${talk} />
     <${Story} talk=${talk} />
+    <${Blocking} talk=${talk} />
   </section>`;
 }
 

@@ -4,10 +4,12 @@ import { _, n_ } from "../../chat/words.js";
 import { html, useEffect, useState } from "../ui.js";
 import { HereContext, useHere } from "../here.js";
 import { About } from "./about.js";
+import { Board } from "./board.js";
 import { Conversation } from "./conversation.js";
 import { Dialogs } from "./dialogs.js";
 import { Rail } from "./rail.js";
 import { Icon } from "./small.js";
+import { Still } from "./still.js";
 
 const PATIENCE_MS = 4_000; // shorter interruptions nobody needs to know of
 
@@ -18,12 +20,12 @@ export function App({ here }) {
 
 function Screen() {
   const { view } = useHere();
-  const shows = view.about.value ? "about" : view.open.value ? "talk" : "list";
+  const shows = view.board.value ? "board" : view.about.value ? "about" : view.open.value ? "talk" : "list";
   return html`<main class="screen" data-shows=${shows}>
     <h1 class="heard">${_("Desk")}</h1>
-    <${Banner} />
+    <div class="strips"><${Banner} /><${Still} /></div>
     <${Rail} />
-    <section class="middle" aria-label=${_("Conversation")}><${Conversation} /></section>
+    <section class="middle" aria-label=${view.board.value ? _("Live board") : _("Conversation")}><${view.board.value ? Board : Conversation} /></section>
     <${About} />
     <${Dialogs} />
     <${Notice} />

@@ -12,6 +12,7 @@ import { Avatar, Icon, Span, keyName } from "./small.js";
 import { Answers } from "./offers.js";
 import { Take } from "./rail.js";
 import { reasonName } from "./status.js";
+import { Beside, Watching } from "./watching.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
 
@@ -21,7 +22,7 @@ export function Conversation() {
   useEffect(() => feed.look(id), [id, desk.welcomed.value]);
   if (!desk.welcomed.value) return html`<div class="talk">${id && html`<${Bones} />`}</div>`;
   // Reading the lists makes this part draw itself again when a conversation comes or goes.
-  void [desk.held.value, desk.waiting.value];
+  void [desk.held.value, desk.waiting.value, desk.supervised.value];
   const talk = desk.talk(id);
   if (!id) return html`<${Nothing} />`;
   return talk ? html`<${Open} key=${id} talk=${talk} />` : html`<${Missing} />`;
@@ -31,21 +32,23 @@ export function Conversation() {
 function Open({ talk }) {
   const { desk, view } = useHere();
   const mine = desk.holds(talk);
+  const speaks = desk.speaks(talk);
   const root = useRef(/** @type {HTMLElement|null} */ (null));
   // The composer goes when the conversation ends; whoever stood in it is not thrown to the top of the page.
   const stood = useRef(false);
   stood.current = !!root.current?.querySelector(".composer")?.contains(document.activeElement);
   useLayoutEffect(() => {
-    if (!mine && stood.current) root.current?.querySelector(/** @type {"div"} */ (".messages"))?.focus();
-  }, [mine]);
+    if (!speaks && stood.current) root.current?.querySelector(/** @type {"div"} */ (".messages"))?.focus();
+  }, [speaks]);
   useEffect(() => {
     // Nobody writes here; and should a frame make it mine later, the keyboard stays where it is.
-    if (!mine && view.wanted.value === talk.id) view.wanted.value = "";
+    if (!speaks && view.wanted.value === talk.id) view.wanted.value = "";
   }, [view.wanted.value]);
   return html`<div class="talk" ref=${root}>
     <${Head} talk=${talk} mine=${mine} />
     <${Messages} talk=${talk} />
-    ${mine ? html`<${Composer} talk=${talk} />` : html`<${Instead} talk=${talk} />`}
+    ${speaks && !mine && html`<${Beside} talk=${talk} />`}
+    ${speaks ? html`<${Composer} talk=${talk} />` : html`<${Instead} talk=${talk} />`}
   </div>`;
 }
 
@@ -61,6 +64,7 @@ function Head({ talk, mine }) {
       <h2><a class="about-link" href=${view.about.value ? address(id) : `${address(id)}/about`}>
         <span dir="auto">${nameOf(customer)}</span><${Icon} name="chevron-right" /><span class="heard">${_("About the customer")}</span></a></h2>
       <p>
+        ${desk.watching.value === id && html`<span class="watched"><${Icon} name="eye" />${_("Watching")}</span>`}
         <span>${queue.name}</span>
         ${state !== "ended" && html`<span><${Span} since=${started ?? since} /></span>`}
         ${state !== "ended" &&
@@ -103,6 +107,7 @@ function Instead({ talk }) {
     return html`<div class="instead"><span>${_("%(name)s waits in line. You are reading along unseen.", { name })}</span>
       <${Take} talk=${talk} class="primary" /></div>`;
   }
+  if (desk.oversees(talk)) return html`<${Watching} talk=${talk} />`;
   return html`<p class="instead">${_("%(agent)s has this conversation.", { agent: agent?.name ?? "" })}</p>`;
 }
 

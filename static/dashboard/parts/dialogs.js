@@ -7,6 +7,8 @@ import { useHere } from "../here.js";
 import { whyNot } from "../deciding.js";
 import { SHORTCUTS } from "../keys.js";
 import { gist, nameOf } from "../story.js";
+import { Block } from "./block.js";
+import { StatusOf } from "./colleague.js";
 import { statusName } from "./status.js";
 import { Avatar, Icon, Modal, Span, Switch, keyName } from "./small.js";
 
@@ -22,9 +24,12 @@ export function Dialogs() {
   if (dialog?.name === "keys") return html`<${Keys} onClose=${close} />`;
   if (dialog?.name === "jump") return html`<${Jump} onClose=${close} />`;
   if (dialog?.name === "settings") return html`<${Settings} onClose=${close} />`;
-  const talk = dialog && "id" in dialog ? desk.talk(dialog.id) : undefined;
-  if (!talk) return null;
-  return html`<${dialog?.name === "end" ? End : Transfer} talk=${talk} onClose=${close} />`;
+  if (!dialog || !("id" in dialog)) return null;
+  const agent = dialog.name === "status" && desk.agents.value.get(dialog.id);
+  if (agent) return html`<${StatusOf} key=${agent.id} agent=${agent} onClose=${close} />`;
+  const talk = desk.talk(dialog.id);
+  if (!talk || dialog.name === "status") return null;
+  return html`<${{ end: End, transfer: Transfer, block: Block }[dialog.name]} talk=${talk} onClose=${close} />`;
 }
 
 /** @param {{talk: Talk, onClose: () => void}} props */
@@ -184,7 +189,7 @@ function Jump({ onClose }) {
 /** Mine before the line. @param {import("../desk.js").Desk} desk @param {string} wanted */
 function jumpTargets(desk, wanted) {
   const sought = wanted.trim().toLowerCase();
-  const all = [...desk.mine.value, ...[...desk.lines.value.values()].flat()];
+  const all = [...desk.mine.value, ...[...desk.lines.value.values()].flat(), ...[...desk.holders.value.values()].flat()];
   return all.filter((talk) => {
     const { name, email, page } = talk.customer.value;
     const words = [name, email, page?.title, talk.facts.value.queue.name, ...talk.messages.value.map(({ text }) => text)];

@@ -5,12 +5,15 @@ import { html, useComputed, useRef } from "../ui.js";
 import { useHere } from "../here.js";
 import { deciding } from "../deciding.js";
 import { gist, nameOf } from "../story.js";
-import { address } from "../view.js";
+import { BOARD, address } from "../view.js";
 import { Offers } from "./offers.js";
-import { Absence, Status, reasonName, statusName } from "./status.js";
+import { Absence, Status, WrapUp } from "./status.js";
+import { Facts, SetStatus } from "./colleague.js";
 import { Age, Avatar, Icon, Span, keyName } from "./small.js";
+import { Windowed } from "./windowed.js";
 
 /** @typedef {import("../talk.js").Talk} Talk */
+/** @typedef {import("./windowed.js").Place} Place */
 /** @typedef {import("../desk.js").Queue} Queue */
 /** @typedef {import("../desk.js").Agent} Agent */
 
@@ -19,13 +22,15 @@ export function Rail() {
   return html`<nav class="rail" aria-label=${_("Conversations")} onKeyDown=${walk}>
     <div class="rail-head">
       <${Status} />
+      <${WrapUp} />
       <${Absence} />
       <button type="button" class="jump" onClick=${() => (view.dialog.value = { name: "jump" })}>
         <${Icon} name="search" /><span>${_("Search or jump to")}</span><kbd>${keyName("Mod+K")}</kbd>
       </button>
+      <${ToBoard} />
     </div>
-    <div class="rail-lists">
-      ${desk.welcomed.value ? html`<${Offers} /><${Mine} /><${Lines} /><${Colleagues} />` : html`<${Skeleton} />`}
+    <div class="rail-lists" data-scrolls>
+      ${desk.welcomed.value ? html`<${Offers} /><${Mine} /><${Beside} /><${Lines} /><${Colleagues} />` : html`<${Skeleton} />`}
     </div>
     <div class="rail-foot">
       <button type="button" onClick=${() => (view.dialog.value = { name: "settings" })}>
@@ -38,16 +43,39 @@ export function Rail() {
   </nav>`;
 }
 
+/** For supervisors. */
+function ToBoard() {
+  const { desk, view } = useHere();
+  if (desk.supervises.value.length === 0) return null;
+  const still = desk.still.value.length > 0;
+  return html`<a class="jump" href=${BOARD} aria-current=${view.board.value ? "page" : undefined} onClick=${plainly(() => view.showBoard())}>
+    <${Icon} name="layout-dashboard" /><span>${_("Live board")}</span>
+    ${still && html`<span class="waits"><${Icon} name="triangle-alert" /><span class="heard">${_("stands still")}</span></span>`}
+    <kbd>${keyName("Alt+B")}</kbd>
+  </a>`;
+}
+
 function Mine() {
-  const { desk } = useHere();
+  const { desk, view } = useHere();
   const over = useRef(/** @type {string[]|null} */ (null));
   const talks = steady(desk.mine.value, over);
   return html`<section aria-labelledby="mine">
     <h2 id="mine">${_("Mine")}<span class="count">${talks.length || ""}</span></h2>
     ${talks.length === 0 && html`<p class="quiet">${_("You hold no conversation.")}</p>`}
-    <ul onPointerEnter=${() => (over.current = talks.map(({ id }) => id))} onPointerLeave=${() => (over.current = null)}>
-      ${talks.map((talk) => html`<${MyRow} key=${talk.id} talk=${talk} />`)}
-    </ul>
+    <${Windowed} items=${talks} open=${talks.findIndex(({ id }) => id === view.open.value)}
+      onPointerEnter=${() => (over.current = talks.map(({ id }) => id))} onPointerLeave=${() => (over.current = null)}
+      draw=${(/** @type {Talk} */ talk, /** @type {number} */ _i, /** @type {Place} */ place) => html`<${MyRow} key=${talk.id} talk=${talk} place=${place} />`} />
+  </section>`;
+}
+
+/** Where a supervisor speaks beside the holder. */
+function Beside() {
+  const { desk } = useHere();
+  const talks = desk.beside.value;
+  if (talks.length === 0) return null;
+  return html`<section aria-labelledby="beside">
+    <h2 id="beside">${_("Joined")}<span class="count">${talks.length}</span></h2>
+    <ul>${talks.map((talk) => html`<${MyRow} key=${talk.id} talk=${talk} />`)}</ul>
   </section>`;
 }
 
@@ -60,8 +88,8 @@ function steady(talks, over) {
   return [...talks].sort((a, b) => rank(a) - rank(b));
 }
 
-/** @param {{talk: Talk}} props */
-function MyRow({ talk }) {
+/** @param {{talk: Talk, place?: Place}} props */
+function MyRow({ talk, place }) {
   const { view, feed } = useHere();
   const { id, state, created_at: since } = talk.facts.value;
   const open = useComputed(() => view.open.value === id).value;
@@ -69,7 +97,7 @@ function MyRow({ talk }) {
   const customer = talk.customer.value;
   const unread = talk.unread.value;
   const last = talk.last.value;
-  return html`<li class=${`row ${unread ? "unread" : ""} ${state === "ended" ? "over" : ""}`}>
+  return html`<li ...${place} class=${`row ${unread ? "unread" : ""} ${state === "ended" ? "over" : ""}`}>
     <a href=${address(id)} data-row aria-current=${open ? "true" : undefined} onClick=${plainly(() => view.show(id))}>
       <${Avatar} id=${customer.id} name=${nameOf(customer)} dot=${customer.online ? "here" : "away"} />
       <span class="who">${nameOf(customer)}</span>
@@ -102,7 +130,7 @@ function Lines() {
 
 /** @param {{queue: Queue}} props */
 function Line({ queue }) {
-  const { desk } = useHere();
+  const { desk, view } = useHere();
   const talks = desk.lines.value.get(queue.id) ?? [];
   const heading = `line-${queue.id}`;
   return html`<section aria-labelledby=${heading}>
@@ -112,17 +140,19 @@ function Line({ queue }) {
       <span class="count">${talks.length || ""}</span>
     </h2>
     ${talks.length === 0 && html`<p class="quiet">${_("Nobody waits.")}</p>`}
-    <ol>${talks.map((talk, i) => html`<${LineRow} key=${talk.id} talk=${talk} position=${i + 1} />`)}</ol>
+    <${Windowed} as="ol" items=${talks} open=${talks.findIndex(({ id }) => id === view.open.value)}
+      draw=${(/** @type {Talk} */ talk, /** @type {number} */ i, /** @type {Place} */ place) =>
+        html`<${LineRow} key=${talk.id} talk=${talk} position=${i + 1} place=${place} />`} />
   </section>`;
 }
 
-/** @param {{talk: Talk, position: number}} props */
-function LineRow({ talk, position }) {
+/** @param {{talk: Talk, position: number, place?: Place}} props */
+function LineRow({ talk, position, place }) {
   const { view } = useHere();
   const { id, left, created_at: since, agent } = talk.facts.value;
   const open = useComputed(() => view.open.value === id).value;
   const customer = talk.customer.value;
-  return html`<li class="row in-line">
+  return html`<li ...${place} class="row in-line">
     <a href=${address(id)} data-row aria-current=${open ? "true" : undefined} onClick=${plainly(() => view.show(id))}>
       <span class="place" aria-hidden="true">${left ? html`<${Icon} name="mail" />` : position}</span>
       <span class="who">${nameOf(customer)}</span>
@@ -133,7 +163,7 @@ function LineRow({ talk, position }) {
 }
 
 /** A click that asks for a new tab is the browser's. @param {() => void} act */
-const plainly = (act) => (/** @type {MouseEvent} */ { ctrlKey, metaKey, shiftKey }) => {
+export const plainly = (act) => (/** @type {MouseEvent} */ { ctrlKey, metaKey, shiftKey }) => {
   if (!ctrlKey && !metaKey && !shiftKey) act();
 };
 
@@ -161,13 +191,12 @@ function Colleagues() {
 
 /** @param {{agent: Agent}} props */
 function Colleague({ agent }) {
-  const { name, id, avatar, connected, status, reason, load, capacity } = agent;
-  const dot = connected ? status : "lost";
-  const state = connected ? statusName(status) : _("Not connected");
+  const { name, id, avatar, connected, status, load, capacity } = agent;
   return html`<li>
-    <${Avatar} id=${id} name=${name} avatar=${avatar} dot=${dot} />
+    <${Avatar} id=${id} name=${name} avatar=${avatar} dot=${connected ? status : "lost"} />
     <span class="who">${name}</span>
-    <span class="state">${state}${connected && status !== "online" && reason ? ` · ${reasonName(reason)}` : ""}</span>
+    <span class="state"><${Facts} agent=${agent} /></span>
+    <${SetStatus} agent=${agent} />
     <span class="load" title=${n_("%(n)s conversation", "%(n)s conversations", load)}>${load}/${capacity}</span>
   </li>`;
 }

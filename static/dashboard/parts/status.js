@@ -1,11 +1,12 @@
 // dashboard/parts/status.js – who I am, what I chose, how much I hold
 
 import { _ } from "../../chat/words.js";
-import { html, useState } from "../ui.js";
+import { deciding } from "../deciding.js";
+import { html, useEffect, useState } from "../ui.js";
 import { useHere } from "../here.js";
 import { Avatar, Disclosure, Icon } from "./small.js";
 
-const STATUSES = /** @type {const} */ (["online", "away", "offline"]);
+export const STATUSES = /** @type {const} */ (["online", "away", "offline"]);
 
 /** @param {string} status */
 export function statusName(status) {
@@ -49,12 +50,41 @@ export function Absence() {
   const me = desk.me.value;
   if (!me || me.status === "online") return null;
   const back = () => feed.setStatus("online").catch(() => view.say(_("Your status could not be changed. Try again in a moment.")));
-  return html`<div class="absence"><span>${_("New conversations do not come to you.")}</span>
+  const by = me.set_by?.name;
+  const set = by && (me.status === "away" ? _("%(name)s set you away.", { name: by }) : _("%(name)s set you offline.", { name: by }));
+  return html`<div class="absence"><span role="status">${set && html`<strong>${set}</strong> `}${_("New conversations do not come to you.")}</span>
     <button type="button" class="button" onClick=${back}>${_("Go online")}</button></div>`;
 }
 
+/** After an end: what is left of the time that the queue gives. */
+export function WrapUp() {
+  const { desk } = useHere();
+  const { ready } = deciding(useHere());
+  const me = desk.me.value;
+  const seconds = useSecondsUntil(me?.wrap_up_until);
+  if (!me || seconds <= 0) return null;
+  const full = me.load >= me.capacity;
+  return html`<div class="absence wrap-up">
+    <span><strong>${_("Wrap-up")} · <span role="timer">${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}</span></strong>
+      ${full ? _("No new conversations until then.") : _("One place stays free until then.")}</span>
+    <button type="button" class="button" onClick=${ready}>${_("I am ready")}</button></div>`;
+}
+
+/** Counts down. @param {string|undefined} at */
+function useSecondsUntil(at) {
+  const left = () => (at ? Math.max(0, Math.ceil((Date.parse(at) - Date.now()) / 1000)) : 0);
+  const [, tick] = useState(0);
+  const counts = left() > 0;
+  useEffect(() => {
+    if (!counts) return undefined;
+    const timer = setInterval(() => tick((n) => n + 1), 1000);
+    return () => clearInterval(timer);
+  }, [at, counts]);
+  return left();
+}
+
 /** @param {{load: number, capacity: number}} props */
-function Load({ load, capacity }) {
+export function Load({ load, capacity }) {
   const words = _("%(load)s of %(capacity)s conversations", { load, capacity });
   return html`<span class=${`load ${load >= capacity ? "full" : ""}`} title=${words}>
     <span aria-hidden="true">${load}/${capacity}</span><span class="heard">${words}</span>
