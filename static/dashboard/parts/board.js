@@ -32,7 +32,7 @@ export function Board() {
         <table class="board-lines">
           <thead><tr>
             <th scope="col">${_("Queue")}</th><th scope="col">${_("Waiting")}</th><th scope="col">${_("Longest wait")}</th>
-            <th scope="col">${_("Active")}</th><th scope="col" title=${_("Connected and online")}>${_("Staffed")}</th>
+            <th scope="col">${_("In progress")}</th><th scope="col" title=${_("Connected and online")}>${_("Staffed")}</th>
           </tr></thead>
           <tbody>${queues.map((queue) => html`<${Line} key=${queue.id} queue=${queue} />`)}</tbody>
         </table>
@@ -56,7 +56,7 @@ function Line({ queue }) {
       <span class=${`tag ${open ? "open" : ""}`}>${open ? _("open") : _("closed")}</span>
       ${still && html`<span class="tag warn"><${Icon} name="triangle-alert" />${_("stands still")}</span>`}</th>
     <td class=${waiting ? "waits" : "none"}>${waiting}</td>
-    <td class=${waiting ? "" : "none"}>${waiting ? lasting(longest) : "–"}</td>
+    <td class=${waiting ? "" : "none"}>${waiting ? (longest < 60 ? _("< 1 min") : span(longest)) : "–"}</td>
     <td class=${active ? "" : "none"}>${active}</td>
     <td class=${nobody ? "waits" : staffed ? "" : "none"}>${staffed}${nobody && html`<span class="heard"> ${_("Nobody takes new conversations.")}</span>`}</td>
   </tr>`;

@@ -91,12 +91,14 @@ function useRead(talk, atEnd) {
   const { desk, feed } = useHere();
   const unread = talk.unread.value;
   const mine = desk.holds(talk);
+  const speaks = desk.speaks(talk);
   const online = feed.state.value === "online";
   useEffect(() => {
     const look = () => {
-      if (!unread || !mine || !atEnd || !online || document.hidden || !document.hasFocus()) return;
+      if (!unread || !speaks || !atEnd || !online || document.hidden || !document.hasFocus()) return;
       const seq = talk.messages.value.at(-1)?.seq;
-      if (seq) feed.read(talk.id, seq);
+      if (seq && mine) feed.read(talk.id, seq);
+      else if (seq) desk.read(talk.id, seq); // the holder's mark is the holder's
     };
     look();
     window.addEventListener("focus", look);
@@ -105,7 +107,7 @@ function useRead(talk, atEnd) {
       window.removeEventListener("focus", look);
       document.removeEventListener("visibilitychange", look);
     };
-  }, [talk, unread, mine, atEnd, online]);
+  }, [talk, unread, mine, speaks, atEnd, online]);
 }
 
 /** @param {{talk: Talk}} props */

@@ -66,7 +66,7 @@ export function WrapUp() {
   const full = me.load >= me.capacity;
   return html`<div class="absence wrap-up">
     <span><strong>${_("Wrap-up")} · <span role="timer">${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}</span></strong>
-      ${full ? _("No new conversations until then.") : _("One place stays free until then.")}</span>
+      ${full ? _("No new conversations until then.") : _("One of your places stays taken until then.")}</span>
     <button type="button" class="button" onClick=${ready}>${_("I am ready")}</button></div>`;
 }
 
