@@ -99,25 +99,13 @@ class AgentVoice(Voice):
         return await self._once(frame, pairing.end_wrap_up)
 
     async def _once(
-        self,
-        frame: Any,
-        verb: Callable[[Agent, Any], protocol.Frame],
-        also: str | None = None,
+        self, frame: Any, verb: Callable[[Agent, Any], protocol.Frame]
     ) -> bytes:
-        """Each of these may add a slot, the agent's own or that of whoever held the
-        conversation, or somebody to a line: the queues of both drain afterwards, and
-        `also` another one."""
-
         def run() -> bytes:
-            held = conversations.find(getattr(frame, "conversation", ""))
+            queues = pairing.concerned(self.person, frame)
             ack = conversations.once(
                 self.person, frame.id, lambda: verb(self.agent, frame)
             )
-            queues = set(pairing.queues_of(self.person))
-            if held and held.agent_id:
-                queues |= set(pairing.queues_of(held.agent_id))
-            if also and also.isdecimal():
-                queues.add(int(also))
             pairing.nudge(queues)
             return ack
 
@@ -130,7 +118,7 @@ class AgentVoice(Voice):
         return await self._once(frame, pairing.decline)
 
     async def transfer(self, frame: protocol.Transfer) -> bytes:
-        return await self._once(frame, pairing.transfer, also=frame.to.queue)
+        return await self._once(frame, pairing.transfer)
 
     async def tag(self, frame: protocol.Tag) -> bytes:
         return await self._once(frame, conversations.tag)

@@ -186,6 +186,7 @@ class Poller:
         frames += await self._news()
         if not frames and self.body.wait:
             frames = await self._wait()
+            await self.voice.stay_present()
         return frames
 
     async def _welcome(self, hello: protocol.CustomerHello) -> list[bytes]:
@@ -275,9 +276,10 @@ class Poller:
 
 
 class PollVoice(voice.CustomerVoice):
-    """A customer's voice that is present for a while past its poll."""
+    """A customer's voice that is present for a while past its poll's answer."""
 
     listener: Poller
+    awaited = False  # a conversation is open
 
     async def be_present(self) -> None:
         self.listener.join()
@@ -290,8 +292,20 @@ class PollVoice(voice.CustomerVoice):
         if newest is None or newest.state not in OPEN:
             return
         self.talking = newest.pk
-        seconds = self.listener.body.wait + presence.POLL_SECONDS
-        until = db_now() + dt.timedelta(seconds=seconds)
-        presence.arrive(self.desk.present.process, self.person, until)
+        self.awaited = True
+        # Longer than any poll waits.
+        presence.arrive(self.desk.present.process, self.person, self._a_while())
         if newest.customer_gone_at:
             clock.customer_moved(self.person)
+
+    async def stay_present(self) -> None:
+        """From the answer on: a poll that waited takes its time."""
+        if self.awaited:
+            await in_transaction(self._stay_present)
+
+    def _stay_present(self) -> None:
+        process = self.desk.present.process
+        presence.arrive(process, self.person, self._a_while())
+
+    def _a_while(self) -> dt.datetime:
+        return db_now() + dt.timedelta(seconds=presence.POLL_SECONDS)

@@ -166,6 +166,9 @@ class CustomerVoice(Voice):
     async def end(self, frame: protocol.CustomerEnd) -> bytes:
         return await self._once(frame.id, conversations.end_by_customer, frame)
 
+    async def leave(self, frame: protocol.Leave) -> bytes:
+        return await self._once(frame.id, conversations.leave, frame)
+
     async def rate(self, frame: protocol.Rate) -> bytes:
         return await self._once(frame.id, conversations.rate, frame)
 
@@ -247,6 +250,7 @@ class CustomerVoice(Voice):
         protocol.Start: start,
         protocol.CustomerPost: post,
         protocol.CustomerEnd: end,
+        protocol.Leave: leave,
         protocol.Rate: rate,
         protocol.CustomerRead: read,
         protocol.CustomerTyping: typing,

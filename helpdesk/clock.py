@@ -6,16 +6,19 @@ still as it believes, under the row's lock.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from django.apps import apps
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
 from . import conversations, followups, pairing, presence, reasons, uploads
 from .database import db_now
 from .models import Assignment, Conversation, Queue
+
+log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5
 CUSTOMER_TOLD_SECONDS = 25  # of an agent's absence; a page reload takes less
@@ -27,36 +30,44 @@ ACTIVE, WAITING = Conversation.State.ACTIVE, Conversation.State.WAITING
 
 def tick() -> list[int]:
     """One look at everything. Returns the queues that must be drained. Each step is
-    a transaction of its own, so that one that fails does not undo the others.
+    a transaction of its own, and one that fails does not keep the others from theirs.
 
     Nothing happens while no process lives: after an outage the first to renew its
-    lease forgives (desk.py), and only then may anybody be missed."""
+    lease forgives (desk.py), and only then may anybody be missed. As long as it is in
+    doubt whether there was one, people are noticed, and nothing follows from it."""
     now = db_now()
     if not presence.desk_is_up(now):
         return []
-    presence.sweep(now)
-    notice_agents(now)
-    notice_customers(now)
-    tell_of_lost_agents(now)
-    requeue_of_lost_agents(now)
-    abandon(now)
-    warn_idle(now)
-    expire_idle(now)
-    lapse_offers()
-    followups.queue_due(now)
-    changed = pairing.fallen_silent(now, TICK_SECONDS)
-    changed += pairing.wrapped_up(now, TICK_SECONDS)
-    for agent in changed:
-        conversations.tell_agent(agent)
-    uploads.purge_unused(now)
+    _try(now, presence.sweep, notice_agents, notice_customers)
+    if not presence.in_doubt(now):
+        _try(now, tell_of_lost_agents, warn_idle, expire_idle, lapse_due)
+        if not presence.is_lenient(now):
+            _try(now, requeue_of_lost_agents, abandon)
+    _try(now, followups.queue_due, tell_of_changed_agents, uploads.purge_unused)
     return pairing.with_waiting()
+
+
+def _try(now: dt.datetime, *steps: Callable[[dt.datetime], object]) -> None:
+    for step in steps:
+        try:
+            step(now)
+        except Exception:
+            if not connection.is_usable():
+                raise  # the database is away: the others would fail as well
+            log.exception("clock: %s failed", step.__name__)
 
 
 def lapse_offers() -> list[int]:
     """Returns the queues to drain. As with `tick`, only while the desk is up."""
-    queues: list[int] = []
     now = db_now()
-    for offer_id in pairing.lapse_due(now) if presence.desk_is_up(now) else ():
+    if not presence.desk_is_up(now) or presence.in_doubt(now):
+        return []
+    return lapse_due(now)
+
+
+def lapse_due(now: dt.datetime) -> list[int]:
+    queues: list[int] = []
+    for offer_id in pairing.lapse_due(now):
         with transaction.atomic():
             queues += pairing.lapse(offer_id)
     return queues
@@ -64,10 +75,13 @@ def lapse_offers() -> list[int]:
 
 def forgive(now: dt.datetime) -> None:
     """The desk itself was down: nobody's absence or silence counts from before now,
-    and what would be up by now is up only after a while."""
+    and what would be up by now is up only after a while, however impatient a queue."""
     soon = now + dt.timedelta(seconds=GRACE_SECONDS)
     _agents().filter(gone_at__isnull=False).update(gone_at=now)
     ours = Conversation.objects.filter(state__in=conversations.OPEN)
+    if not ours.exists():
+        return
+    presence.be_lenient(soon)
     ours.filter(customer_gone_at__isnull=False).update(customer_gone_at=now)
     silent = soon - dt.timedelta(seconds=EXPIRED_SECONDS)
     ours.filter(said_at__lt=silent).update(said_at=silent)
@@ -85,6 +99,12 @@ def notice_agents(now: dt.datetime) -> None:
     returned = _agents().filter(gone_at__isnull=False, pk__in=here)
     for agent_id in returned.values_list("pk", flat=True):
         agent_returned(agent_id)
+    rings_for = _agents().filter(
+        assignments__kind=Assignment.Kind.OFFER, assignments__ended_at=None
+    )
+    for agent_id in rings_for.exclude(pk__in=here).values_list("pk", flat=True):
+        with transaction.atomic():
+            pairing.withdraw_from(agent_id)
 
 
 def agent_moved(agent_id: UUID) -> None:
@@ -92,7 +112,16 @@ def agent_moved(agent_id: UUID) -> None:
     if presence.connected([agent_id]):
         agent_returned(agent_id)
     else:
-        _agents().filter(pk=agent_id, gone_at=None).update(gone_at=db_now())
+        with transaction.atomic():
+            _agents().filter(pk=agent_id, gone_at=None).update(gone_at=db_now())
+            pairing.nudge(pairing.withdraw_from(agent_id))
+
+
+def tell_of_changed_agents(now: dt.datetime) -> None:
+    """What changes by itself: activity and wrap-up."""
+    changed = pairing.fallen_silent(now, TICK_SECONDS)
+    for agent in changed + pairing.wrapped_up(now, TICK_SECONDS):
+        conversations.tell_agent(agent)
 
 
 def agent_returned(agent_id: UUID) -> None:

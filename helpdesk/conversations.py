@@ -27,6 +27,7 @@ from .database import db_now
 from .errors import (
     AlreadyOpen,
     AttachmentUnknown,
+    BadFrame,
     ConversationUnknown,
     Empty,
     Ended,
@@ -274,6 +275,53 @@ def open_conversation(customer: Customer) -> Conversation | None:
     return customer.conversations.filter(state__in=OPEN, left=False).first()
 
 
+def leave(customer_id: UUID, frame: protocol.Leave) -> protocol.Frame:
+    """Who waits leaves the line, and what was written stays as a left message, to be
+    answered by e-mail. Raises NotStarted, Ended, AlreadyOpen (somebody has taken it),
+    Empty (no e-mail address is given or known), BadFrame (the one given is none)."""
+    newest = customers_newest(customer_id)
+    if newest is None:
+        raise NotStarted
+    conversation = locked(newest.pk)
+    if conversation.state == Conversation.State.ENDED:
+        raise Ended
+    if conversation.state == Conversation.State.ACTIVE:
+        raise AlreadyOpen("Somebody is here for you by now.")
+    _reach_by(conversation.customer, frame.email)
+    if not conversation.left:
+        _turn_into_message(conversation)
+    return protocol.ConversationAck(
+        id=frame.id, conversation=snapshots.for_customer(conversation)
+    )
+
+
+def _reach_by(customer: Customer, email: str | None) -> None:
+    """A typed address never covers a proven one."""
+    typed = clean_email(email)
+    if email and not typed:
+        raise BadFrame("email: This is not an e-mail address.")
+    if typed and not (customer.verified and customer.email):
+        customer.email = typed
+        customer.save(update_fields=["email"])
+    if not customer.email:
+        raise Empty("email: An address is needed to answer to.")
+
+
+def _turn_into_message(conversation: Conversation) -> None:
+    withdraw(conversation, "customer_left")
+    change(
+        conversation,
+        left=True,
+        rescued=False,
+        customer_gone_at=None,
+        because=reasons.WasLeft(conversation.queue.name),
+    )
+    say_event(
+        conversation, "left", "This is a message now: it is answered by e-mail.", {}
+    )
+    tell(conversation, moved=True)
+
+
 def rate(customer_id: UUID, frame: protocol.Rate) -> protocol.Frame:
     """Rate the newest conversation, which has ended or is being talked in. Again
     with another id rates anew."""
@@ -341,14 +389,22 @@ def end_by_agent(agent: Agent, frame: protocol.AgentEnd) -> protocol.Frame:
     )
 
 
-def held(agent: Agent, wanted: str, *, or_supervised: bool = False) -> Conversation:
+def held(
+    agent: Agent, wanted: str, *, or_supervised: bool = False, or_waiting: bool = False
+) -> Conversation:
     """The conversation, locked after its agent, if this agent holds it or, when asked,
-    supervises its queue. Raises as `end_by_agent`."""
+    supervises its queue, or it waits in a queue of theirs. Raises as `end_by_agent`."""
     found = find(wanted)
     if found is None:
         raise ConversationUnknown
     lock_agents(found.agent_id)
     conversation = locked(found.pk)
+    if (
+        or_waiting
+        and conversation.state == Conversation.State.WAITING
+        and agent.memberships.filter(queue=conversation.queue).exists()
+    ):
+        return conversation
     if conversation.agent_id != agent.pk and not (
         or_supervised and supervises(agent, conversation)
     ):

@@ -51,6 +51,7 @@ class Desk:
             self._loop.create_task(_every(seconds, act), name=f"desk-{act.__name__}")
             for seconds, act in (
                 (presence.RENEW_SECONDS, self._renew),
+                (presence.VOUCH_SECONDS, self._vouch),
                 (newest.REFRESH_SECONDS, self.refresh),
                 (clock.TICK_SECONDS, self._tick_lines),
                 *self._clockwork(),
@@ -160,6 +161,9 @@ class Desk:
         )
         if down:
             await in_transaction(lambda: clock.forgive(db_now()))
+
+    async def _vouch(self) -> None:
+        await in_transaction(presence.vouch, self.present.process)
 
     async def refresh(self) -> None:
         """Heal the table that answers pings from the database."""

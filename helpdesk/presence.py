@@ -19,6 +19,8 @@ from .models import Connection, ServerProcess, new_id
 
 LEASE_SECONDS = 45
 RENEW_SECONDS = 15  # two renewals may fail before anybody is missed
+VOUCH_SECONDS = 5
+DOUBT_SECONDS = 20  # whoever lives has vouched for a new process by then
 POLL_SECONDS = 60  # past a long poll's last answer
 
 
@@ -52,24 +54,58 @@ class Present:
 
 def renew(process: UUID, people: Iterable[UUID] = ()) -> bool:
     """Say that the process lives. True when no process has lived just before: the
-    desk was down, and nobody's absence meanwhile counts. Idempotent."""
+    desk was down, and nobody's absence meanwhile counts. Idempotent.
+
+    That all others' leases have lapsed says so at once. All may also have been killed
+    with leases still to run: a new process is in doubt until an older one vouches for
+    it, or none has for a while."""
     now = db_now()
     until = now + dt.timedelta(seconds=LEASE_SECONDS)
-    was_up = desk_is_up(now)
-    renewed = ServerProcess.objects.filter(pk=process).update(alive_until=until)
+    unvouched = ServerProcess.objects.filter(
+        pk=process,
+        settled=False,
+        started_at__lte=now - dt.timedelta(seconds=DOUBT_SECONDS),
+    )
+    down = not desk_is_up(now) or unvouched.exists()
+    fields = {"alive_until": until} | ({"settled": True} if down else {})
+    renewed = ServerProcess.objects.filter(pk=process).update(**fields)
     if not renewed:
-        ServerProcess.objects.create(pk=process, started_at=now, alive_until=until)
+        ServerProcess.objects.create(
+            pk=process, started_at=now, alive_until=until, settled=down
+        )
         # Silent for too long, it was swept: those still connected here come back.
         Connection.objects.bulk_create(
             [Connection(process_id=process, person=each) for each in people],
             ignore_conflicts=True,
         )
-    return not was_up
+    return down
+
+
+def vouch(process: UUID) -> None:
+    """The desk was up when younger processes started: this one was there."""
+    older = ServerProcess.objects.filter(pk=process, settled=True).values("started_at")
+    younger = ServerProcess.objects.filter(settled=False, started_at__gt=older)
+    younger.update(settled=True)
+
+
+def in_doubt(now: dt.datetime) -> bool:
+    """Whether the desk may have been down a moment ago."""
+    return ServerProcess.objects.filter(alive_until__gt=now, settled=False).exists()
 
 
 def desk_is_up(now: dt.datetime) -> bool:
     """Whether any process has lately said that it lives."""
     return ServerProcess.objects.filter(alive_until__gt=now).exists()
+
+
+def be_lenient(until: dt.datetime) -> None:
+    """Nobody's absence has consequences before then."""
+    ServerProcess.objects.update(lenient_until=until)
+
+
+def is_lenient(now: dt.datetime) -> bool:
+    live = ServerProcess.objects.filter(alive_until__gt=now)
+    return live.filter(lenient_until__gt=now).exists()
 
 
 def arrive(process: UUID, person: UUID, until: dt.datetime | None = None) -> None:

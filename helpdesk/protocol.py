@@ -110,6 +110,13 @@ class Rate(Command, tag="conversation.rate", frozen=True):
     comment: str | None = None
 
 
+class Leave(Command, tag="conversation.leave", frozen=True):
+    """No part of version 1: leave the line and a message instead."""
+
+    id: ClientId
+    email: str | None = None
+
+
 class CustomerHistory(Command, tag="history.get", frozen=True):
     id: ClientId
     before: Count | None = None
@@ -241,6 +248,7 @@ CustomerCommand = (
     | CustomerRead
     | CustomerTyping
     | CustomerEnd
+    | Leave
     | Rate
     | CustomerHistory
     | Ping

@@ -53,12 +53,15 @@ def _joined_before(agent: Agent, conversation: Conversation) -> bool:
 
 
 def block(agent: Agent, frame: protocol.Block) -> protocol.Frame:
-    """Keep a customer out: from whom one holds the conversation or supervises it.
-    Their sockets close, what is open ends. Raises as `conversations.held`, Empty."""
+    """Keep a customer out, whose conversation one holds or supervises, or who waits in
+    a queue of one's own. Their sockets close, what is open ends. Raises as
+    `conversations.held`, Empty."""
     reason = frame.reason.strip()[:REASON_CHARS]
     if not reason:
         raise Empty("reason: say why.")
-    conversation = conversations.held(agent, frame.conversation, or_supervised=True)
+    conversation = conversations.held(
+        agent, frame.conversation, or_supervised=True, or_waiting=True
+    )
     customer = conversation.customer
     customer.blocked_until = db_now() + dt.timedelta(seconds=frame.seconds)
     customer.blocked_why = reason

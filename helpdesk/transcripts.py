@@ -383,6 +383,7 @@ EVENTS = {
     "requeued": _lazy("Back to the front of the line."),
     "idle_warning": _lazy("Asked whether the customer is still there."),
     "transferred": _lazy("%(name)s has taken over."),
+    "left": _lazy("The customer left a message instead of waiting."),
 }
 ACTS = {
     "watch": _lazy("%(name)s watched as supervisor."),

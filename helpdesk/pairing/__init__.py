@@ -6,7 +6,15 @@ from the moment it is made, offered or held, and it is made while the agent's ro
 locked, so no race can exceed it.
 """
 
-from .draining import DRAIN, drain, nudge, nudged, queues_of, with_waiting
+from .draining import (
+    DRAIN,
+    concerned,
+    drain,
+    nudge,
+    nudged,
+    queues_of,
+    with_waiting,
+)
 from .holding import (
     assign,
     audit,
@@ -28,6 +36,7 @@ from .offers import (
     next_lapse,
     ringing_for,
     typed,
+    withdraw_from,
 )
 from .transfers import transfer
 
@@ -36,6 +45,7 @@ __all__ = [
     "accept",
     "assign",
     "audit",
+    "concerned",
     "decline",
     "drain",
     "end_wrap_up",
@@ -56,5 +66,6 @@ __all__ = [
     "transfer",
     "typed",
     "with_waiting",
+    "withdraw_from",
     "wrapped_up",
 ]

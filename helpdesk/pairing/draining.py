@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from .. import conversations, hub, presence, snapshots
+from .. import conversations, hub, presence, protocol, snapshots
 from ..database import db_now
 from ..models import Assignment, Conversation, Queue, QueueMembership
 from . import holding, offers
@@ -156,7 +156,7 @@ def _passed(
         conversation_id__in=cycles,
         kind=Assignment.Kind.OFFER,
         ended_at__isnull=False,
-    )
+    ).exclude(ended_why="missed")
     found: dict[UUID, tuple[set[UUID], dt.datetime]] = {}
     for each in made.order_by("ended_at"):
         if each.cycle == cycles[each.conversation_id] and each.ended_at:
@@ -215,6 +215,24 @@ def queues_of(agent_id: UUID) -> list[int]:
     """Of which queues the agent is a member."""
     mine = QueueMembership.objects.filter(agent_id=agent_id)
     return list(mine.values_list("queue_id", flat=True))
+
+
+def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
+    """The queues in which this agent's command may add a slot, their own or that of
+    whoever holds the conversation or is set to another status, or somebody to a line.
+    Ask before obeying: afterwards nobody may hold it."""
+    people = {agent_id}
+    held = conversations.find(getattr(frame, "conversation", ""))
+    if held and held.agent_id:
+        people.add(held.agent_id)
+    colleague = frame.agent if isinstance(frame, protocol.StatusSet) else None
+    if colleague and (found := holding.find(colleague)):
+        people.add(found.pk)
+    queues = {queue for each in people for queue in queues_of(each)}
+    to = frame.to.queue if isinstance(frame, protocol.Transfer) else None
+    if to and to.isdecimal():
+        queues.add(int(to))
+    return queues
 
 
 # --- draining when something happens

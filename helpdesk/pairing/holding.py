@@ -196,7 +196,10 @@ def _is_last(conversation: Conversation, agent: Agent) -> bool:
 
 def set_status(agent: Agent, frame: protocol.StatusSet) -> protocol.Frame:
     """What the agent chose; conversations that are held stay held. A supervisor may
-    set a colleague's, which is audited. Raises Forbidden."""
+    set a colleague's, which is audited. What rings for who accepts no more goes to
+    the next. Raises Forbidden."""
+    from .offers import withdraw_from
+
     row = locked(_whose(agent, frame.agent))
     row.status, row.status_reason = frame.status, (frame.reason or "")[:200]
     row.status_set_by = agent if row.pk != agent.pk else None
@@ -206,6 +209,8 @@ def set_status(agent: Agent, frame: protocol.StatusSet) -> protocol.Frame:
     )
     if row.pk != agent.pk:
         audit(agent, "status.set", agent=str(row.pk), status=frame.status)
+    if row.status != "online":
+        withdraw_from(row.pk)
     conversations.tell_agent(row)
     return protocol.AgentAck(id=frame.id, agent=snapshots.agent(row, db_now()))
 
@@ -269,6 +274,15 @@ def audit(
 def locked(agent_id: UUID) -> Agent:
     row: Agent = agents().select_for_update(no_key=True).get(pk=agent_id)
     return row
+
+
+def find(wanted: str) -> Agent | None:
+    """By the id that a client named, which may be anything."""
+    try:
+        found: Agent | None = agents().filter(pk=UUID(wanted)).first()
+    except ValueError:
+        return None
+    return found
 
 
 def agents() -> Any:

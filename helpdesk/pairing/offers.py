@@ -26,6 +26,7 @@ PAUSED_SECONDS = 120  # that typing can hold it in all
 PASSED: dict[str, Callable[[str], reasons.Because]] = {
     "declined": reasons.OfferDeclined,
     "lapsed": reasons.OfferLapsed,
+    "missed": reasons.OfferMissed,
 }
 
 
@@ -165,14 +166,38 @@ def lapse(offer_id: int) -> list[int]:
         update_fields=["lapses", "status", "status_reason", "status_set_by"],
     )
     conversations.tell_agent(agent)
+    others = withdraw_from(agent.pk) if agent.status == "away" else []
+    return [_line_of(conversation), *others]
+
+
+def withdraw_from(agent_id: UUID) -> list[int]:
+    """The agent is gone, or accepts nothing now: what rings for them goes to the next
+    at once. That is no lapse, and once back they may be asked again. Returns the
+    queues to drain. Idempotent."""
+    if not ringing_for(agent_id).exists():
+        return []
+    holding.locked(agent_id)
+    queues = []
+    for offer in ringing_for(agent_id).order_by("conversation_id"):
+        conversation = conversations.locked(offer.conversation_id)
+        if still := ringing(conversation).filter(pk=offer.pk).first():
+            queues.append(_line_of(conversation))
+            _pass(conversation, still, "missed")
+    return queues
+
+
+def _line_of(conversation: Conversation) -> int:
+    """In which it is asked for."""
     pending = conversations.pending_transfer(conversation)
     going_to = pending.to_queue_id if pending else None
-    return [going_to or conversation.queue_id]
+    return going_to or conversation.queue_id
 
 
 def _pass(conversation: Conversation, offer: Assignment, why: str) -> None:
     _end(offer, why)
-    conversations.tell_withdrawn(conversation, offer.agent_id, why)
+    # To an agent who chose not to be there it is as if declined.
+    told = "declined" if why == "missed" else why
+    conversations.tell_withdrawn(conversation, offer.agent_id, told)
     pending = conversations.pending_transfer(conversation)
     if pending and pending.to_agent_id == offer.agent_id:
         come_back(conversation, pending, why)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from .. import conversations, presence, protocol, reasons, snapshots, writer
 from ..database import db_now
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 CAME_BACK: dict[str, tuple[Callable[[str], reasons.Because], str]] = {
     "declined": (reasons.TransferDeclined, "declined the transfer"),
     "lapsed": (reasons.TransferLapsed, "did not answer"),
+    "missed": (reasons.TransferMissed, "went away before answering"),
 }
 
 
@@ -62,10 +62,7 @@ def transfer(agent: Agent, frame: protocol.Transfer) -> protocol.Frame:
 def _agent(wanted: str | None) -> Agent | None:
     if wanted is None:
         return None
-    try:
-        found: Agent | None = holding.agents().filter(pk=UUID(wanted)).first()
-    except ValueError:
-        found = None
+    found = holding.find(wanted)
     if found is None:
         raise AgentUnavailable
     return found

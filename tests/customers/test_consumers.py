@@ -763,6 +763,65 @@ async def test_who_waits_may_leave_the_line(shop: Shop) -> None:
     await dora.sees(position=1)
 
 
+async def test_who_waits_may_leave_a_message_instead(shop: Shop) -> None:
+    cora, dora = await shop.customer(), await shop.customer()
+    here = (await cora.starts("My tent leaks."))["conversation"]["id"]
+    await dora.starts()
+    ack = await cora.ask("conversation.leave", email="cora@example.com")
+    shown = ack["conversation"]
+    assert (shown["id"], shown["state"], shown["left"]) == (here, "waiting", True)
+    assert "position" not in shown
+    await dora.sees(position=1)
+    line = await cora.hears_message("This is a message now: it is answered by e-mail.")
+    assert line["event"] == "left"
+
+    ada = await shop.agent(shop.ada)
+    await dora.sees(state="active")
+    (waiting,) = (each for each in ada.welcome["waiting"] if each["id"] == here)
+    assert waiting["left"] is True
+    assert waiting["customer"]["email"] == "cora@example.com"
+    assert waiting["because"] == {"rule": "left", "queue": "Sales"}
+    # Nobody who has left a message is kept from starting anew.
+    assert (await cora.starts("It burns!"))["type"] == "ack"
+
+
+async def test_to_leave_a_message_needs_an_address(shop: Shop) -> None:
+    cora = await shop.customer()
+    await cora.starts()
+    assert (await cora.ask("conversation.leave"))["code"] == "empty"
+    bad = await cora.ask("conversation.leave", email="cora@")
+    assert (bad["code"], bad["detail"][:6]) == ("bad_frame", "email:")
+    await cora.sees(state="waiting", position=1)
+
+
+async def test_a_known_address_will_do_to_leave_a_message(shop: Shop) -> None:
+    cora = await shop.customer()
+    await cora.starts("Hi", email="cora@example.com")
+    assert (await cora.ask("conversation.leave"))["conversation"]["left"] is True
+
+
+async def test_to_leave_a_message_twice_is_to_leave_it_once(shop: Shop) -> None:
+    cora = await shop.customer()
+    await cora.starts("Hi", email="cora@example.com")
+    first = await cora.ask("conversation.leave", id="leave-it-once")
+    assert await cora.ask("conversation.leave", id="leave-it-once") == first
+    again = await cora.ask("conversation.leave")
+    assert again["conversation"]["version"] == first["conversation"]["version"]
+
+
+async def test_who_talks_or_has_ended_leaves_no_message(shop: Shop) -> None:
+    cora = await shop.customer()
+    address = {"email": "cora@example.com"}
+    assert (await cora.ask("conversation.leave", **address))["code"] == "not_started"
+    await shop.agent(shop.ada)
+    await cora.starts()
+    await cora.sees(state="active")
+    refused = await cora.ask("conversation.leave", **address)
+    assert refused["code"] == "already_open"
+    await cora.ask("conversation.end")
+    assert (await cora.ask("conversation.leave", **address))["code"] == "ended"
+
+
 async def test_there_is_nothing_to_end_or_rate_before_the_start(shop: Shop) -> None:
     cora = await shop.customer()
     assert (await cora.ask("conversation.end"))["code"] == "not_started"

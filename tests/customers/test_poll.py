@@ -410,6 +410,33 @@ async def test_a_poll_counts_as_presence_for_a_minute_past_its_answer(
     assert await stored(presence.connected, [uuid.UUID(person)])
 
 
+async def test_the_minute_begins_with_the_answer_not_with_the_wait(shop: Shop) -> None:
+    cora = await newcomer(shop)
+    person = cora.welcome["customer"]["id"]
+    await cora.says("conversation.start", text="One")
+    await cora.asks()
+    waiting = asyncio.create_task(cora.asks(wait=25))
+    began = await stored(until_of, person)
+    while (now := await stored(until_of, person)) == began:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert now
+    assert now <= dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60)
+    other = shop.long_poll(cora.token)
+    await other.says("conversation.end")
+    await waiting
+    until = await stored(until_of, person)
+    assert until
+    assert now < until
+    assert until <= dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60)
+
+
+async def test_to_leave_a_message_instead_goes_by_poll_too(shop: Shop) -> None:
+    cora = await newcomer(shop)
+    await cora.says("conversation.start", text="One", email="cora@example.com")
+    ack = await cora.says("conversation.leave")
+    assert ack["conversation"]["left"] is True
+
+
 async def test_it_never_shortens_a_sockets_presence(shop: Shop) -> None:
     cora = await shop.customer()
     await cora.starts()

@@ -114,15 +114,11 @@ class Hall:
 
     # --- what agents do; each as a socket does it: an ack, then a drain
 
-    def does(
-        self, agent: Agent, verb: Verb, frame: Any, also: Queue | None = None
-    ) -> bytes:
-        held = conversations.find(getattr(frame, "conversation", ""))
+    def does(self, agent: Agent, verb: Verb, frame: Any) -> bytes:
+        queues = pairing.concerned(agent.pk, frame)
         with transaction.atomic():
             ack = conversations.once(agent.pk, frame.id, lambda: verb(agent, frame))
-        concerned = {agent.pk, held.agent_id if held else None} - {None}
-        queues = {queue for each in concerned for queue in pairing.queues_of(each)}
-        self.drain(queues | ({also.pk} if also else set()))
+        self.drain(queues)
         return ack
 
     def takes(self, agent: Agent, what: Conversation) -> bytes:
@@ -152,8 +148,7 @@ class Hall:
         frame = protocol.Transfer(
             id=new_id(), conversation=str(what.pk), to=target, note=note or None
         )
-        also = to if isinstance(to, Queue) else None
-        return self.does(agent, pairing.transfer, frame, also)
+        return self.does(agent, pairing.transfer, frame)
 
     def chooses(self, agent: Agent, status: str, whose: Agent | None = None) -> bytes:
         frame = protocol.StatusSet(
@@ -180,6 +175,15 @@ class Hall:
     def renew(self, process: UUID) -> None:
         if presence.renew(process):
             clock.forgive(database.db_now())
+        presence.vouch(process)
+
+    def restarts(self, after: float) -> None:
+        """Every process is killed at once; one comes up again after so many seconds,
+        perhaps while the leases of the dead still run."""
+        self.processes.clear()
+        database.offset += dt.timedelta(seconds=after)
+        self.process = self.starts_process()
+        self.tick()
 
     def arrives(self, person: Agent | Customer, through: UUID | None = None) -> None:
         """The first socket of a person at a process."""
@@ -196,6 +200,7 @@ class Hall:
             return
         if isinstance(person, Agent):
             clock.agent_moved(person.pk)
+            self.drain(pairing.queues_of(person.pk))
         else:
             clock.customer_moved(person.pk)
 

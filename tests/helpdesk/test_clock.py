@@ -415,6 +415,124 @@ def test_one_process_of_two_that_was_down_is_no_outage(hall: Hall) -> None:
     assert holder(cora) is None
 
 
+# --- every process was killed, and one was back before the leases lapsed
+
+
+def test_after_a_quick_restart_no_agent_is_lost(hall: Hall) -> None:
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    hall.vanishes(ada)
+    hall.passes(50)
+    hall.restarts(after=15)
+    hall.passes(61)
+    assert holder(cora) == "Ada"
+    hall.passes(40)
+    assert holder(cora) is None
+
+
+def test_after_a_quick_restart_no_customer_has_abandoned(hall: Hall) -> None:
+    cora = hall.waits()
+    hall.vanishes(cora.customer)
+    hall.passes(50)
+    hall.restarts(after=15)
+    hall.passes(61)
+    assert line(hall.sales) == ["Cora"]
+    hall.passes(40)
+    assert fresh(cora).outcome == "abandoned"
+
+
+@pytest.mark.parametrize("act", [clock.tick, clock.lapse_offers])
+def test_after_a_quick_restart_no_offer_has_lapsed(hall: Hall, act: object) -> None:
+    set_queue(hall.sales, delivery="offer")
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    hall.passes(15)
+    hall.restarts(after=5)
+    hall.arrives(ada)
+    act()  # type: ignore[operator]
+    hall.passes(61)
+    assert rings(cora) == "Ada"
+    assert fresh(ada).lapses == 0
+
+
+def test_after_a_quick_restart_nobody_has_been_silent(hall: Hall) -> None:
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    silence(hall, 25.5)
+    silence(hall, 4.4)
+    hall.restarts(after=15)
+    hall.arrives(ada)
+    hall.passes(61)
+    assert fresh(cora).state == "active"
+
+
+def test_an_outage_makes_impatient_queues_wait_too(hall: Hall) -> None:
+    set_queue(hall.sales, lost_after_seconds=10)
+    set_queue(hall.billing, abandoned_after_seconds=10)
+    ada = hall.agent("Ada")
+    cora, carl = hall.waits(), hall.waits("Carl", hall.billing)
+    hall.vanishes(ada)
+    hall.vanishes(carl.customer)
+    hall.outage(3600)
+    hall.passes(59)
+    assert holder(cora) == "Ada"
+    assert line(hall.billing) == ["Carl"]
+    hall.passes(20)
+    assert holder(cora) is None
+    assert fresh(carl).outcome == "abandoned"
+
+
+def test_without_an_outage_they_do_not(hall: Hall) -> None:
+    set_queue(hall.sales, lost_after_seconds=10)
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    hall.vanishes(ada)
+    hall.passes(11)
+    assert holder(cora) is None
+
+
+def test_a_second_process_that_starts_is_no_outage(hall: Hall) -> None:
+    """The first one vouches for it."""
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    hall.vanishes(ada)
+    hall.passes(50)
+    hall.starts_process()
+    hall.passes(15)
+    assert holder(cora) is None
+
+
+def test_a_process_that_takes_over_from_another_is_no_outage(hall: Hall) -> None:
+    """As in a rolling restart."""
+    cora = hall.waits()
+    hall.vanishes(cora.customer)
+    old = hall.process
+    hall.starts_process()
+    hall.passes(20)
+    hall.dies(old)
+    hall.passes(41)
+    assert fresh(cora).outcome == "abandoned"
+
+
+# --- a step fails
+
+
+def test_a_step_that_fails_is_told_once_and_keeps_no_other_from_its_work(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def requeue_of_lost_agents(now: dt.datetime) -> None:
+        raise ZeroDivisionError
+
+    cora = hall.waits()
+    hall.vanishes(cora.customer)
+    hall.passes(50)
+    monkeypatch.setattr(clock, "requeue_of_lost_agents", requeue_of_lost_agents)
+    hall.passes(11)
+    assert fresh(cora).outcome == "abandoned"
+    (record,) = caplog.records
+    assert record.getMessage() == "clock: requeue_of_lost_agents failed"
+
+
 # --- twice at once
 
 

@@ -221,6 +221,18 @@ class Line(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.hall.passes(seconds)
 
+    @rule(seconds=st.integers(1, 44), rest=st.integers(1, 59))
+    def the_desk_is_killed_and_restarted(self, seconds: int, rest: int) -> None:
+        """Quicker than leases lapse. Nobody is punished for it, nor soon after."""
+        before = self.punishments()
+        here = presence.connected(agent.pk for agent in self.agents)
+        self.hall.restarts(after=seconds)
+        for agent in self.agents:
+            if agent.pk in here:
+                self.hall.arrives(agent)
+        self.hall.passes(rest)
+        assert self.punishments() == before
+
     @rule(minutes=st.integers(1, 40))
     def the_desk_was_down(self, minutes: int) -> None:
         """Nobody is punished for it."""
@@ -368,7 +380,8 @@ class Line(RuleBasedStateMachine):
 
     def has_passed(self, agent: Agent, row: Conversation) -> bool:
         """In this cycle, and it still rests."""
-        asked = row.assignments.filter(kind="offer", cycle=row.cycle)
+        offers = row.assignments.filter(kind="offer", cycle=row.cycle)
+        asked = offers.exclude(ended_why="missed")
         newest = asked.order_by("-ended_at").first()
         if not newest or not newest.ended_at or not asked.filter(agent=agent).exists():
             return False
@@ -376,7 +389,7 @@ class Line(RuleBasedStateMachine):
         return rested.total_seconds() < NEW_CYCLE_SECONDS
 
     def nobody_is_asked_twice_in_a_cycle(self) -> None:
-        offers = Assignment.objects.filter(kind="offer")
+        offers = Assignment.objects.filter(kind="offer").exclude(ended_why="missed")
         asked = Counter(offers.values_list("conversation_id", "cycle", "agent_id"))
         assert not [each for each, times in asked.items() if times > 1]
 

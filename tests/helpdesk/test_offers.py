@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agents.models import Agent
 from helpdesk.errors import AlreadyTaken, ConversationUnknown, OfferLapsed
-from helpdesk.models import Queue
+from helpdesk.models import Conversation, Queue
 from tests.helpdesk.hall import (
     Hall,
     ended_whys,
@@ -229,6 +230,106 @@ def test_one_key_holds_it_for_a_moment_only(hall: Hall) -> None:
     hall.types(ada, cora)
     hall.passes(15)
     assert rings(cora) is None
+
+
+# --- an agent goes while it rings
+
+
+@pytest.fixture
+def ringing(hall: Hall) -> tuple[Agent, Conversation]:
+    """Ada, whom Cora's conversation rings for; Ben would be next."""
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    hall.agent("Ben")
+    return ada, cora
+
+
+def test_who_vanishes_is_not_waited_for(
+    hall: Hall, ringing: tuple[Agent, Conversation]
+) -> None:
+    ada, cora = ringing
+    hall.vanishes(ada)
+    assert rings(cora) == "Ben"
+    assert ended_whys(cora) == ["missed"]
+    assert fresh(cora).because.agent == "Ben"
+    assert (fresh(ada).lapses, load(ada)) == (0, 0)
+
+
+def test_one_tab_of_two_may_close(
+    hall: Hall, ringing: tuple[Agent, Conversation]
+) -> None:
+    ada, cora = ringing
+    hall.arrives(ada, through=hall.starts_process())
+    hall.vanishes(ada)
+    assert rings(cora) == "Ada"
+
+
+def test_who_was_served_by_a_killed_process_is_not_waited_for(hall: Hall) -> None:
+    Queue.objects.filter(pk=hall.sales.pk).update(ring_seconds=600)
+    ada = hall.agent("Ada", here=False)
+    side = hall.starts_process()
+    hall.arrives(ada, through=side)
+    cora = hall.waits()
+    hall.agent("Ben")
+    hall.dies(side)
+    hall.passes(50)
+    assert rings(cora) == "Ben"
+    assert fresh(ada).lapses == 0
+
+
+@pytest.mark.parametrize("status", ["away", "offline"])
+def test_who_goes_away_is_not_waited_for(
+    hall: Hall, ringing: tuple[Agent, Conversation], status: str
+) -> None:
+    ada, cora = ringing
+    hall.chooses(ada, status)
+    assert rings(cora) == "Ben"
+    assert fresh(ada).lapses == 0
+
+
+def test_who_says_online_once_more_is_rung_for_still(
+    hall: Hall, ringing: tuple[Agent, Conversation]
+) -> None:
+    ada, cora = ringing
+    hall.chooses(ada, "online")
+    assert rings(cora) == "Ada"
+
+
+def test_whom_a_supervisor_sets_away_is_not_waited_for(
+    hall: Hall, ringing: tuple[Agent, Conversation]
+) -> None:
+    ada, cora = ringing
+    hall.chooses(hall.supervisor("Sue", here=False), "away", whose=ada)
+    assert rings(cora) == "Ben"
+
+
+def test_whom_a_supervisor_sets_online_is_asked_at_once(hall: Hall) -> None:
+    """Also where the supervisor is of another of the agent's queues."""
+    ada = hall.agent("Ada", hall.sales, hall.billing, status="away")
+    cora = hall.waits()
+    sue = hall.supervisor("Sue", hall.billing, here=False)
+    hall.chooses(sue, "online", whose=ada)
+    assert rings(cora) == "Ada"
+
+
+def test_who_is_back_is_asked_again_at_once(hall: Hall) -> None:
+    """A page was reloaded, say. Nobody waits while an agent has room."""
+    ada = hall.agent("Ada")
+    cora = hall.waits()
+    hall.vanishes(ada)
+    assert rings(cora) is None
+    hall.arrives(ada)
+    assert rings(cora) == "Ada"
+
+
+def test_what_is_transferred_to_who_goes_comes_back(hall: Hall) -> None:
+    ada, ben = (hall.agent(name, hall.billing) for name in ("Ada", "Ben"))
+    cora = hall.talks(ada)
+    hall.transfers(ada, cora, ben)
+    hall.vanishes(ben)
+    assert (holder(cora), rings(cora)) == ("Ada", None)
+    assert fresh(cora).why == "Ben went away before answering: it stays."
+    assert events(cora)[-1] == "transfer_back"
 
 
 # --- withdrawn

@@ -13,8 +13,8 @@ from agents.models import Agent
 from agents.voice import welcome
 from helpdesk import database, protocol, snapshots, supervising
 from helpdesk.errors import ConversationUnknown, Empty, Ended, Forbidden, NotYours
-from helpdesk.models import AuditEntry, Conversation, Message
-from tests.helpdesk.hall import Hall, events, fresh, holder, new_id
+from helpdesk.models import AuditEntry, Conversation, Message, Queue
+from tests.helpdesk.hall import Hall, events, fresh, holder, line, new_id, rings
 
 
 class Floor:
@@ -226,12 +226,29 @@ def test_a_long_reason_is_cut(floor: Floor) -> None:
     assert len(fresh(floor.cora.customer).blocked_why) == supervising.REASON_CHARS
 
 
-def test_who_still_waits_is_taken_before_being_blocked(
-    hall: Hall, floor: Floor
+@pytest.mark.parametrize("who", ["ada", "sue"])
+def test_who_still_waits_is_blocked_by_whoever_staffs_the_queue(
+    hall: Hall, floor: Floor, who: str
 ) -> None:
     carl = hall.waits("Carl", hall.billing)
-    with pytest.raises(NotYours):
-        blocks(floor.sue, carl)
-    hall.takes(floor.sue, carl)
-    blocks(floor.sue, carl)
+    blocks(getattr(floor, who), carl)
     assert fresh(carl).state == "ended"
+    assert fresh(carl.customer).blocked_until
+    assert line(hall.billing) == []
+
+
+def test_what_rings_for_a_colleague_is_blocked_too(hall: Hall, floor: Floor) -> None:
+    Queue.objects.filter(pk=hall.sales.pk).update(delivery="offer")
+    carl = hall.waits("Carl")
+    assert rings(carl) == "Otto"
+    blocks(hall.agent("Ann"), carl)
+    assert rings(carl) is None
+    assert fresh(carl).state == "ended"
+
+
+def test_who_waits_is_not_blocked_by_others_agents(hall: Hall, floor: Floor) -> None:
+    carl = hall.waits("Carl", hall.billing)
+    with pytest.raises(NotYours):
+        blocks(floor.other, carl)
+    assert fresh(carl).state == "waiting"
+    assert audited() == []

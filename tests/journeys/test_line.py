@@ -218,6 +218,10 @@ class Killed:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
 
+    def both_processes_know_each_other(self) -> None:
+        """As after a few seconds; else it might have been an outage of the desk."""
+        ServerProcess.objects.update(settled=True)
+
     def lease_lapses(self) -> None:
         """As after 45 seconds."""
         through = Connection.objects.get(person=self.agent.pk).process_id
@@ -245,8 +249,9 @@ async def test_a_process_dies_and_nobody_is_forgotten(
     await cora.hears_message("Since when?")
     ben = await shop.agent(shop.ben, at=other)
 
-    doomed.kill()
     fate = Killed(shop.ada)
+    await stored(fate.both_processes_know_each_other)
+    doomed.kill()
     await stored(fate.lease_lapses)
     await until(fate.is_missed)
     await stored(fate.is_gone_for, 30)
