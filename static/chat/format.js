@@ -7,8 +7,16 @@
 
 import { _, locale } from "./words.js";
 
+/** Made once each: that takes longer than to draw a row. @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
 /** @param {string} at @param {Intl.DateTimeFormatOptions} options */
-const written = (at, options) => new Intl.DateTimeFormat(locale(), options).format(new Date(at));
+function written(at, options) {
+  const key = locale() + JSON.stringify(options);
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(locale(), options);
+  formats.set(key, format);
+  return format.format(new Date(at));
+}
 
 /** @type {Intl.DateTimeFormatOptions} The same width all day: nothing beside it jumps. */
 const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };

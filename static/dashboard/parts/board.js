@@ -27,8 +27,7 @@ export function Board() {
       <h2>${_("Live board")}</h2>
     </header>
     <div class="board-parts">
-      <section aria-labelledby="board-lines">
-        <h3 id="board-lines">${_("Lines")}</h3>
+      <section aria-label=${_("Lines")}>
         <table class="board-lines">
           <thead><tr>
             <th scope="col">${_("Queue")}</th><th scope="col">${_("Waiting")}</th><th scope="col">${_("Longest wait")}</th>

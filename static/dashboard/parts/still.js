@@ -32,8 +32,7 @@ function Strip({ queue }) {
   const first = desk.lines.value.get(queue.id)?.[0];
   const { name, waiting, staffed, longest_wait_seconds: longest } = queue;
   return html`<div class="banner still">
-    <${Icon} name="triangle-alert" />
-    <span><strong>${_("%(queue)s stands still", { queue: name })}</strong> · ${lasting(longest)} · ${n_("%(n)s person waits", "%(n)s people wait", waiting)}${
+    <span><${Icon} name="triangle-alert" /><strong>${_("%(queue)s stands still", { queue: name })}</strong> · ${lasting(longest)} · ${n_("%(n)s person waits", "%(n)s people wait", waiting)}${
       staffed === 0 ? html` · ${_("nobody is online")}` : ""
     }</span>
     ${!view.board.value && html`<a class=${`button ${staffed === 0 ? "primary" : ""}`} href=${BOARD}>${staffed === 0 ? _("See who could be online") : _("Open the board")}</a>`}

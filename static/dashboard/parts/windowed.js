@@ -66,7 +66,7 @@ export function indexes(all, [from, to], kept) {
  * @param {{current: HTMLElement|null}} list @param {number} row height in px @param {number} all
  * @returns {[number, number]} */
 function useNear(list, row, all) {
-  const [near, setNear] = useState(/** @type {[number, number]} */ ([0, FEW]));
+  const [near, setNear] = useState(/** @type {[number, number]} */ ([0, BEYOND]));
   const look = () => {
     const column = list.current?.closest("[data-scrolls]");
     if (!column || !list.current || all <= FEW) return;
