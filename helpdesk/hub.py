@@ -27,6 +27,7 @@ GROUP = "desk"
 WAITING_EVENTS = 20_000  # to be published; beyond it the oldest are dropped
 PUBLISH_SECONDS = 5
 RECEIVE_AGAIN_SECONDS = 1
+CANCEL_SECONDS = 0.2
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -169,8 +170,11 @@ class Hub:
         """Publish what waits, then stop."""
         if self._publishing:
             await asyncio.wait([self._publishing], timeout=PUBLISH_SECONDS)
-        self._receiving.cancel()
-        await asyncio.gather(self._receiving, return_exceptions=True)
+        while not self._receiving.done():
+            # One that meets the client while it connects is swallowed there
+            # (https://github.com/python/cpython/issues/86296).
+            self._receiving.cancel()
+            await asyncio.wait([self._receiving], timeout=CANCEL_SECONDS)
         _hubs.pop(self.loop, None)
 
 

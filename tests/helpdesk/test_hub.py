@@ -193,6 +193,25 @@ async def test_a_broker_that_fails_is_one_warning_and_the_next_event_goes_out(
     assert far.heard == [b"found"]
 
 
+async def test_it_closes_though_the_client_swallows_a_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = asyncio.Event()
+
+    async def swallow(_: str) -> None:
+        waits.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(get_channel_layer(), "receive", swallow)
+    one = Hub()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await waits.wait()
+        await one.close()
+
+
 # --- from plain code
 
 
