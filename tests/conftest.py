@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from tests.live import LiveServer, ServerProcess, collect_static
 from tests.shop_fixtures import shop  # noqa: F401
@@ -46,9 +47,11 @@ def empty_tables(case: TransactionTestCase) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_limits() -> None:
-    """One test's failed log-ins are not the next one's."""
+def _fresh() -> None:
+    """One test's failed log-ins are not the next one's, nor is its language: Django's
+    LocaleMiddleware leaves the last visitor's active in the thread."""
     cache.clear()
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

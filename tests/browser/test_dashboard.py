@@ -7,10 +7,9 @@ import io
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from django.contrib.auth.models import User
 from PIL import Image
 from playwright.async_api import (
@@ -27,6 +26,7 @@ from playwright.async_api import (
 from agents.models import Agent, CannedReply
 from helpdesk.models import Conversation, Message
 from tests.back_office import PASSWORD
+from tests.browser.barriers import barriers, violations
 from tests.people import Customer
 from tests.shop import Shop, change, stored, texts
 
@@ -36,7 +36,6 @@ CANARY = "<img src=x onerror=document.title='canary'>"
 CART = {"url": "https://shop.example/cart", "title": "Cart"}
 SLOW = "closed before the connection is established"  # a busy machine, tried again
 LOST = 4012  # after which a client tries again
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 780}
 
@@ -266,7 +265,7 @@ async def test_who_is_no_agent_gets_kind_words(
     assert answer is not None
     assert answer.status == 403
     await expect(page.get_by_role("heading")).to_have_text("You are not an agent yet")
-    assert await faults(page) == []
+    assert await violations(page) == []
 
 
 async def test_somebody_who_was_signed_out_is_told(shop: Shop, opens: Open) -> None:
@@ -286,7 +285,7 @@ async def test_an_offer_rings_until_it_is_accepted_by_a_key(
     await cora.starts("Hello?", name="Cora Lee")
     card = ada.page.locator(".offer")
     await expect(card).to_contain_text("Cora Lee")
-    assert await faults(ada.page) == []
+    assert await violations(ada.page) == []
     await ada.press("Alt+KeyA")
     await cora.sees(state="active")
     await ada.has_keyboard(ada.composer)
@@ -314,7 +313,7 @@ async def test_a_conversation_is_given_to_a_colleague_with_a_note(
     await ada.press("Alt+KeyG")
     await expect(ada.page.get_by_role("radio", name="Ben")).to_be_checked()
     await ada.page.get_by_label("Note for whoever takes it").fill("A good customer")
-    assert await faults(ada.page) == []
+    assert await violations(ada.page) == []
     await ada.page.get_by_role("dialog").get_by_role("button", name="Transfer").click()
     await expect(ada.page.locator(".talk-head")).to_contain_text("waits for Ben")
     await expect(ben.page.locator(".offer")).to_contain_text("A good customer")
@@ -608,19 +607,6 @@ async def test_nothing_is_cut_off_at_the_side(
         assert scroll <= inner
 
 
-async def barriers(screen: Screen, state: str) -> list[str]:
-    """What somebody with other eyes, ears or hands would stumble over, in light and
-    in dark."""
-    found = []
-    for scheme in SCHEMES:
-        await screen.page.emulate_media(color_scheme=scheme)
-        rules = None if scheme == "light" else {"runOnly": ["color-contrast"]}
-        found += [
-            f"{state}, {scheme}: {each}" for each in await faults(screen.page, rules)
-        ]
-    return found
-
-
 @pytest.fixture(params=["en-US", "zh-CN"])
 def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -628,13 +614,13 @@ def language(request: pytest.FixtureRequest) -> str:
 
 async def test_waiting_is_no_barrier(shop: Shop, opens: Open, language: str) -> None:
     ada: Screen = await opens(shop.ada, locale=language)
-    found = await barriers(ada, "all quiet")
+    found = await barriers(ada.page, "all quiet")
     await cora_waits(shop)
     await ada.in_line("Cora Lee").locator("a").click()
     await expect(ada.bubble("My invoice is wrong.")).to_be_visible()
-    found += await barriers(ada, "reading along")
+    found += await barriers(ada.page, "reading along")
     await ada.page.locator(".status > button").click()
-    found += await barriers(ada, "status")
+    found += await barriers(ada.page, "status")
     assert found == []
 
 
@@ -648,11 +634,11 @@ async def test_talking_is_no_barrier(shop: Shop, opens: Open, language: str) -> 
     await cora.posts("Thanks")
     await cora.say("typing", on=True)
     await expect(ada.messages.locator(".typing")).to_be_visible()
-    found = await barriers(ada, "talking, writing a note")
+    found = await barriers(ada.page, "talking, writing a note")
     await ada.press("Alt+KeyM")
     await ada.write("/")
     await expect(ada.page.get_by_role("option")).to_be_visible()
-    found += await barriers(ada, "canned replies")
+    found += await barriers(ada.page, "canned replies")
     assert found == []
 
 
@@ -664,12 +650,12 @@ async def test_the_dialogs_are_no_barrier(
     for keys in (["Alt+KeyE"], ["Alt+KeyG"], ["Control+KeyK"], ["Escape", "?"]):
         await ada.press(*keys)
         await expect(dialog).to_be_visible()
-        found += await barriers(ada, keys[-1])
+        found += await barriers(ada.page, keys[-1])
         await ada.press("Escape")
         await expect(dialog).to_have_count(0)
     await ada.page.locator(".rail-foot button").first.click()
     await expect(dialog).to_be_visible()
-    assert found + await barriers(ada, "settings") == []
+    assert found + await barriers(ada.page, "settings") == []
 
 
 async def test_an_ended_conversation_and_a_phone_are_no_barrier(
@@ -678,13 +664,13 @@ async def test_an_ended_conversation_and_a_phone_are_no_barrier(
     cora, ada = await cora_talks(shop, opens, locale=language)
     await cora.ask("conversation.end")
     await expect(ada.page.locator(".instead")).to_be_visible()
-    found = await barriers(ada, "ended")
+    found = await barriers(ada.page, "ended")
     await ada.page.set_viewport_size(PHONE)
-    found += await barriers(ada, "ended, on a phone")
+    found += await barriers(ada.page, "ended, on a phone")
     await ada.page.evaluate("location.hash += '/about'")
-    found += await barriers(ada, "the customer, on a phone")
+    found += await barriers(ada.page, "the customer, on a phone")
     await ada.page.evaluate("location.hash = '#/'")
-    assert found + await barriers(ada, "the list, on a phone") == []
+    assert found + await barriers(ada.page, "the list, on a phone") == []
 
 
 async def test_chinese_agents_read_no_english(shop: Shop, opens: Open) -> None:
@@ -716,14 +702,6 @@ class Wire:
         for side in self.open:
             await side.close(code=LOST)
         self.open.clear()
-
-
-async def faults(page: Page, options: Any = None) -> list[str]:
-    found = await Axe().run(page, options=options)
-    return [
-        f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}"
-        for each in found.response["violations"]
-    ]
 
 
 async def whoever_is_asked(ada: Screen, ben: Screen) -> tuple[Screen, Screen]:

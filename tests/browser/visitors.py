@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
     BrowserContext,
     FrameLocator,
@@ -24,6 +23,7 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.browser.barriers import barriers
 from tests.shop import KEY, Shop, change, stored
 
 Opens = Callable[..., Any]
@@ -140,13 +140,8 @@ class Visitor:
     async def sees_agent(self, name: str) -> None:
         await expect(self.chat.get_by_role("heading", name=name)).to_be_visible()
 
-    # --- what must hold on every screen
-
-    async def has_no_barriers(self) -> None:
-        """No rule is switched off. The host's page is checked with the launcher."""
-        for document in (self.frame, self.page):
-            results = await Axe().run(document)
-            assert results.violations_count == 0, results.generate_report()
+    async def barriers(self, state: str) -> list[str]:
+        return await barriers(self.page, state, self.frame)
 
 
 async def visit(shop: Shop, host: HostServer, browser: Any, **options: Any) -> Visitor:
