@@ -159,7 +159,9 @@ async def test_however_often_it_breaks_every_message_is_seen_once(
         person = await shop.again(cora, conversation=here, **screen.held)
         assert "reset" not in person.welcome
     await ada.hears("ack", where=lambda f: f["seq"] == 82)
-    await person.hears_message("79") if 82 not in screen.shown else None
+    screen.take(person.heard)  # the last welcome may have brought it
+    if 82 not in screen.shown:
+        await person.hears_message("79")
     screen.take(person.heard)
     expected = await stored(told, here)
     assert [(seq, m["text"]) for seq, m in sorted(screen.shown.items())] == expected
