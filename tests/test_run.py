@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ class Started:
         **environment: str,
     ) -> None:
         self.port = free_port()
+        self.data = data
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -124,16 +126,24 @@ def start(data: Path, tmp_path: Path) -> Iterator[Start]:
             server.process.wait()
 
 
-def test_it_prints_where_to_go_and_who_may_log_in(start: Start) -> None:
-    server = start().ready()
+@pytest.fixture(scope="module")
+def demo(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """One that runs, for those who only look."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(data, folder, dirs_exist_ok=True)
+    server = Started("run", folder, folder / "log").ready()
+    yield server
+    server.end()
+
+
+def test_it_prints_where_to_go_and_who_may_log_in(demo: Started) -> None:
     for words in ("/demo/", "/agents/", "/admin/", "ada", "grace", "demo-pass-1"):
-        assert words in server.said
+        assert words in demo.said
 
 
-def test_it_answers(start: Start) -> None:
-    server = start().ready()
-    assert server.get("/healthz") == 200
-    assert server.get("/readyz") == 200
+def test_it_answers(demo: Started) -> None:
+    assert demo.get("/healthz") == 200
+    assert demo.get("/readyz") == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -145,6 +155,7 @@ def test_told_to_end_it_leaves_nothing_running(
     assert children
     assert server.end(number) == 0
     assert not [pid for pid in children if lives(pid)]
+    assert not listens(server.port)
 
 
 def test_ctrl_c_ends_it_in_the_background_too(start: Start) -> None:
@@ -166,41 +177,38 @@ def test_told_to_end_while_it_starts_it_leaves_nothing_running(start: Start) -> 
     assert not [pid for pid in children if lives(pid)]
 
 
-def test_a_second_server_on_the_same_data_gives_up(start: Start) -> None:
-    start().ready()
-    second = start()
+def test_a_second_server_on_the_same_data_gives_up(
+    demo: Started, tmp_path: Path
+) -> None:
+    second = Started("run", demo.data, tmp_path / "log")
     assert second.process.wait(SECONDS) != 0
     assert "Another server uses" in second.said
 
 
-def test_a_taken_port_is_said_to_be_taken(start: Start, data: Path) -> None:
-    first = start().ready()
+def test_a_taken_port_is_said_to_be_taken(demo: Started, tmp_path: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "helpdesk", "run", "--port", str(first.port)],
-        env={"PATH": os.environ["PATH"], "DATA": f"{data}-other"},
+        [sys.executable, "-m", "helpdesk", "run", "--port", str(demo.port)],
+        env={"PATH": os.environ["PATH"], "DATA": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert answer.returncode != 0
-    assert f"Port {first.port} is in use" in answer.stderr
+    assert f"Port {demo.port} is in use" in answer.stderr
 
 
-def test_the_demo_answers_only_this_machine(start: Start) -> None:
-    server = start().ready()
-    assert server.get("/accounts/login/", Host="evil.example") == 403
-    assert server.get("/accounts/login/", **{"X-Forwarded-For": "192.0.2.7"}) == 403
-    assert server.get("/accounts/login/") == 200
+def test_the_demo_answers_only_this_machine(demo: Started) -> None:
+    assert demo.get("/accounts/login/", Host="evil.example") == 403
+    assert demo.get("/accounts/login/", **{"X-Forwarded-For": "192.0.2.7"}) == 403
+    assert demo.get("/accounts/login/") == 200
 
 
-def test_a_small_office_has_no_demo_page(start: Start) -> None:
+def test_a_small_office_has_its_static_files_and_no_demo_page(
+    start: Start, data: Path
+) -> None:
     server = start("serve").ready()
     assert "demo" not in server.said.replace("demo-", "")
     assert server.get("/demo/") == 404
-
-
-def test_a_small_office_has_its_static_files(start: Start, data: Path) -> None:
-    server = start("serve").ready()
     hashed = next((data / "static").glob("admin/css/base.*.css"))
     assert server.get(f"/static/admin/css/{hashed.name}") == 200
 
@@ -211,9 +219,3 @@ def test_the_demo_s_passwords_do_not_go_public(start: Start, public: str) -> Non
     server = start("serve", **{name: value})
     assert server.process.wait(SECONDS) != 0
     assert "still have the demo's password" in server.said
-
-
-def test_nothing_listens_afterwards(start: Start) -> None:
-    server = start().ready()
-    server.end()
-    assert not listens(server.port)
