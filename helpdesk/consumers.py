@@ -72,6 +72,7 @@ class DeskConsumer:
         self._never_waits = is_daphnes(send)
         self._buffered = buffer_of(send)
         self._outbox: deque[bytes] = deque()
+        self._most_unsent = UNSENT_BYTES
         self._unsent = 0
         self._behind_since: float | None = None
         self._pumping: asyncio.Task[None] | None = None
@@ -292,7 +293,9 @@ class DeskConsumer:
             return
         self._outbox.append(frame)
         self._unsent += len(frame)
-        if self._unsent > UNSENT_BYTES or len(self._outbox) > UNSENT_FRAMES:
+        # One frame alone, such as a welcome, may be larger than what may wait.
+        self._most_unsent = max(self._most_unsent, UNSENT_BYTES + len(frame))
+        if self._unsent > self._most_unsent or len(self._outbox) > UNSENT_FRAMES:
             self.dismiss(DOES_NOT_READ)
         elif self._pumping is None:
             if self._never_waits and not self.batch:
@@ -308,7 +311,7 @@ class DeskConsumer:
         except Exception as error:  # noqa: BLE001 (the transport is gone; so is the socket)
             log.debug("not sent: %r", error)
         self._unsent = 0
-        if self._buffered() > UNSENT_BYTES:
+        if self._buffered() > self._most_unsent:
             self.dismiss(DOES_NOT_READ)
 
     async def _pump(self) -> None:
@@ -316,7 +319,7 @@ class DeskConsumer:
             while self._outbox and not self._closed:
                 await self._send(self._next())
                 self._unsent = sum(map(len, self._outbox)) if self._outbox else 0
-            if self._buffered() > UNSENT_BYTES:
+            if self._buffered() > self._most_unsent:
                 await self.close(DOES_NOT_READ)
         except Exception as error:  # noqa: BLE001 (the transport is gone; so is the socket)
             log.debug("not sent: %r", error)

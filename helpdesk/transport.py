@@ -17,6 +17,15 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)
 
+    def sendMessage(self, *args: Any, **options: Any) -> None:
+        """The limit is for what clients say. Autobahn would hold us to it as well, and
+        a welcome may be larger."""
+        most, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(*args, **options)
+        finally:
+            self.maxMessagePayloadSize = most
+
     def sendData(self, data: bytes, sync: bool = False, chopsize: Any = None) -> None:
         if sync or chopsize or self.send_queue:
             super().sendData(data, sync, chopsize)

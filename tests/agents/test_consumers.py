@@ -593,6 +593,20 @@ async def test_an_outcome_is_one_that_is_known(shop: Shop) -> None:
     assert (await ada.ends(here, outcome="bored"))["code"] == "bad_frame"
 
 
+# --- long stories
+
+
+async def test_a_welcome_of_any_size_arrives(shop: Shop) -> None:
+    """Larger than what a client may say, and than what may wait unsent."""
+    _, ada, here = await shop.talk()
+    for _ in range(12):
+        await ada.posts(here, "字" * 10_000)
+    tab = await shop.agent(shop.ada)
+    assert len(tab.raw[0]) > 100_000  # characters, of three bytes each
+    assert len(tab.welcome["messages"][here]) == 14
+    await tab.heard_so_far()
+
+
 # --- presence
 
 
