@@ -14,6 +14,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     """Autobahn's formats a coloured debug line for each piece of data, both ways,
     also when nobody logs."""
 
+    maxMessagePayloadSize: int  # in bytes; 0 means any
+
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)
 
