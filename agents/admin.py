@@ -96,6 +96,13 @@ class AgentAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
             kwargs["queryset"] = free_users(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def save_model(
+        self, request: HttpRequest, obj: Agent, form: Any, change: bool
+    ) -> None:
+        # Only what the form has changed: since the page was read, the agent may have
+        # chosen another status, or been given something.
+        obj.save(update_fields=form.changed_data if change else None)
+
     def save_related(
         self, request: HttpRequest, form: Any, formsets: Any, change: bool
     ) -> None:

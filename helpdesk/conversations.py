@@ -64,8 +64,9 @@ TAGS, TAG_CHARS = 20, 40
 
 def once(sender: UUID, client_id: str, act: Callable[[], protocol.Frame]) -> bytes:
     """The ack of `act`, or, if this sender has used the id before, the ack of then,
-    without any effect. In the caller's transaction; of two at once one is undone by
-    the receipt's constraint and, run again, finds the other's."""
+    without any effect. In the caller's transaction, as the first thing: of two at once
+    one waits for the other."""
+    writer.claim(sender, client_id)
     if (ack := answered(sender, client_id)) is not None:
         return ack
     ack = protocol.encode(act())

@@ -5,6 +5,7 @@ and each gets its own answer. `say` is for a verb that changes a conversation an
 tells the story in the same transaction.
 """
 
+from .claims import claim
 from .line import add, close
 from .plan import Answered, File, Post, Stored
 from .say import SystemLine, say, say_lines
@@ -16,6 +17,7 @@ __all__ = [
     "Stored",
     "SystemLine",
     "add",
+    "claim",
     "close",
     "say",
     "say_lines",

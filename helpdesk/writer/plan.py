@@ -121,6 +121,7 @@ class Found(msgspec.Struct, frozen=True):
     known: Mapping[Key, Said | Answered]
     uploads: Mapping[UUID, Upload]
     now: dt.datetime
+    claimed: Collection[Key] = ()  # whose id another command may just be using
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -179,7 +180,7 @@ class _Batch:
         key = post.key
         if first := self._first_answer(key):
             return first
-        if post.conversation in self._found.elsewhere:
+        if post.conversation in self._found.elsewhere or key in self._found.claimed:
             return Later()
         standing = self._found.standings.get(post.conversation or NONE)
         try:

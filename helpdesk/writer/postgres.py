@@ -23,6 +23,7 @@ from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
 from psycopg.rows import TupleRow
 
 from .. import database
+from . import claims
 from .line import PATIENCE_SECONDS, Away
 from .plan import (
     Answer,
@@ -76,6 +77,15 @@ LOCK = """
     ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_WHAT_IS_FREE = LOCK + " SKIP LOCKED"
+
+# A bucket that a command has (claims.py): its posts wait for the next batch.
+CLAIM = """
+    SELECT b, pg_advisory_xact_lock_shared(%s, b) FROM unnest(%s::int[]) AS b
+"""
+CLAIM_WHAT_IS_FREE = """
+    SELECT b FROM (SELECT %s::int AS kind) AS k, unnest(%s::int[]) AS b
+    WHERE pg_try_advisory_xact_lock_shared(kind, b)
+"""
 
 EXIST = "SELECT id FROM helpdesk_conversation WHERE id = ANY(%s)"
 
@@ -232,11 +242,15 @@ async def _look(
     async with connection.pipeline():
         execute = functools.partial(connection.execute, binary=True)
         await execute("BEGIN")
+        claim = CLAIM if patient else CLAIM_WHAT_IS_FREE
+        buckets = claims.buckets(post.key for post in posts)
+        claimed = await execute(claim, [claims.KIND, buckets])
         locked = await execute(LOCK if patient else LOCK_WHAT_IS_FREE, [ids])
         said = await execute(SAID, [keys])
         answered = await execute(ANSWERED, [keys])
         uploads = await execute(UPLOADS, [files]) if files else None
         clock = await execute("SELECT clock_timestamp()")
+        ours = {row[0] for row in await claimed.fetchall()}
         standings = {row[0]: Standing(*row) for row in await locked.fetchall()}
         known = _known(await said.fetchall(), await answered.fetchall())
         found_files = await uploads.fetchall() if uploads else []
@@ -244,6 +258,7 @@ async def _look(
     return Found(
         standings=standings,
         elsewhere=await _existing(connection, set(ids) - standings.keys()),
+        claimed={post.key for post in posts if claims.bucket(*post.key) not in ours},
         known=known,
         uploads={row[0]: Upload(File(*row[:7]), *row[7:]) for row in found_files},
         now=database.milliseconds(now) + database.offset,

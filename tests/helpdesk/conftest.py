@@ -12,7 +12,7 @@ from helpdesk import database
 from tests.helpdesk.hall import Hall
 from tests.servers import ON_SQLITE
 
-ONLY_ON_POSTGRESQL = ["test_writer_postgres.py", "test_races.py"]
+ONLY_ON_POSTGRESQL = ["test_writer_postgres.py"]
 collect_ignore = ONLY_ON_POSTGRESQL if ON_SQLITE else []
 
 
