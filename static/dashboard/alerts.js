@@ -3,6 +3,7 @@
 import { effect } from "../vendor/signals-core.js";
 import { chime } from "../chat/sound.js";
 import { _ } from "../chat/words.js";
+import { setBy } from "./parts/status.js";
 import { stillWords } from "./parts/still.js";
 import { gist, nameOf } from "./story.js";
 
@@ -45,8 +46,7 @@ export function watch(here) {
     const me = here.desk.me.value;
     const changed = status && me && status !== me.status;
     status = me?.status ?? "";
-    // Away and offline stand over the lists, with the way back.
-    if (changed && me.set_by && status === "online") here.view.say(_("%(name)s set you online.", { name: me.set_by.name }));
+    if (changed && me.set_by) here.view.say(setBy(me));
   });
   effect(() => {
     const unread = here.desk.unread.value;

@@ -68,13 +68,15 @@ export class Desk {
       return heads.sort((a, b) => Number(a.left) - Number(b.left) || compare(a.since, b.since))[0];
     });
     /** What each colleague holds, by their id; the longest first. */
-    this.holders = computed(() => {
+    this.holders = steadyGroups(() => {
+      /** @type {Map<string, Talk[]>} */
       const held = new Map();
       for (const talk of this.#all(this.supervised.value).sort(byStart)) {
-        const id = talk.facts.value.agent?.id;
-        held.set(id, [...(held.get(id) ?? []), talk]);
+        const id = talk.facts.value.agent?.id ?? "";
+        held.set(id, held.get(id) ?? []);
+        held.get(id)?.push(talk);
       }
-      return /** @type {Map<string, Talk[]>} */ (held);
+      return held;
     });
     this.beside = steady(() => this.#all(this.joined.value));
     this.still = computed(() => this.queues.value.filter((queue) => this.#standsStill(queue)));
@@ -394,10 +396,30 @@ function steady(from) {
   let last = [];
   return computed(() => {
     const talks = from();
-    if (talks.length !== last.length || talks.some((talk, i) => talk !== last[i])) last = talks;
+    if (!same(talks, last)) last = talks;
     return last;
   });
 }
+
+/** As `steady`, for each group and for all of them. @param {() => Map<string, Talk[]>} from */
+function steadyGroups(from) {
+  /** @type {Map<string, Talk[]>} */
+  let last = new Map();
+  return computed(() => {
+    const groups = from();
+    let changed = groups.size !== last.size;
+    for (const [id, talks] of groups) {
+      const before = last.get(id);
+      if (before && same(talks, before)) groups.set(id, before);
+      else changed = true;
+    }
+    if (changed) last = groups;
+    return last;
+  });
+}
+
+/** @param {Talk[]} talks @param {Talk[]} others */
+const same = (talks, others) => talks.length === others.length && talks.every((talk, i) => talk === others[i]);
 
 /** The same array when nothing changes, so that nothing is drawn again.
  * @param {string[]} ids @param {string} id @param {boolean} belongs */

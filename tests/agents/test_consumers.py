@@ -593,6 +593,18 @@ async def test_an_outcome_is_one_that_is_known(shop: Shop) -> None:
     assert (await ada.ends(here, outcome="bored"))["code"] == "bad_frame"
 
 
+async def test_colleagues_hear_that_a_slot_is_free(shop: Shop) -> None:
+    _, ada, here = await shop.talk()
+    ben = await shop.agent(shop.ben)
+    loads = {each["name"]: each["load"] for each in ben.welcome["agents"]}
+    assert loads["Ada"] == 1
+    await ada.ends(here)
+    await ben.hears(
+        "agent.changed",
+        where=lambda f: (f["agent"]["name"], f["agent"]["load"]) == ("Ada", 0),
+    )
+
+
 # --- long stories
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from helpdesk import database, pairing, protocol, snapshots
+from helpdesk import clock, database, pairing, protocol, snapshots
 from helpdesk.errors import AlreadyTaken, Ended, Forbidden, Full, QueueClosed
 from helpdesk.models import Holiday, OpeningSlot, Queue
 from tests.helpdesk.hall import Hall, events, fresh, holder, line, load, new_id, rings
@@ -296,6 +296,22 @@ def test_how_long_somebody_wraps_up_is_seen(hall: Hall) -> None:
     assert until()
     hall.passes(30)
     assert until() is None
+
+
+def test_colleagues_are_told_when_a_wrap_up_is_over(hall: Hall) -> None:
+    set_queue(hall.sales, wrap_up_seconds=30)
+    ada = hall.agent("Ada")
+    hall.ends(ada, hall.waits())
+
+    def told() -> list[str]:
+        over = pairing.wrapped_up(database.db_now(), clock.TICK_SECONDS)
+        return [agent.name for agent in over]
+
+    assert told() == []
+    database.offset += dt.timedelta(seconds=31)
+    assert told() == ["Ada"]
+    database.offset += dt.timedelta(seconds=clock.TICK_SECONDS)
+    assert told() == []
 
 
 def test_without_wrap_up_it_is_free_at_once(hall: Hall) -> None:

@@ -427,6 +427,13 @@ test("a supervisor knows who holds what, as it comes and goes", () => {
   assert.deepEqual(ids(desk.mine.value), ["dan"]);
 });
 
+test("what changes nobody's list draws none anew", () => {
+  const desk = overseeing();
+  const before = desk.holders.value;
+  desk.apply(changed(benHas("cora", { version: 2, read: { customer: 1, agent: 1 } })));
+  assert.equal(desk.holders.value, before);
+});
+
 test("an agent keeps nothing of what colleagues hold, nor a supervisor of another queue", () => {
   const desk = deskWith({ supervises: ["2"] });
   desk.apply(changed(benHas("cora")));

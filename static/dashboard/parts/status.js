@@ -50,10 +50,16 @@ export function Absence() {
   const me = desk.me.value;
   if (!me || me.status === "online") return null;
   const back = () => feed.setStatus("online").catch(() => view.say(_("Your status could not be changed. Try again in a moment.")));
-  const by = me.set_by?.name;
-  const set = by && (me.status === "away" ? _("%(name)s set you away.", { name: by }) : _("%(name)s set you offline.", { name: by }));
-  return html`<div class="absence"><span role="status">${set && html`<strong>${set}</strong> `}${_("New conversations do not come to you.")}</span>
+  const set = setBy(me);
+  return html`<div class="absence"><span>${set && html`<strong>${set}</strong> `}${_("New conversations do not come to you.")}</span>
     <button type="button" class="button" onClick=${back}>${_("Go online")}</button></div>`;
+}
+
+/** Who set the status, when it was somebody else. @param {import("../desk.js").Agent} me */
+export function setBy({ status, set_by: by }) {
+  if (!by) return "";
+  const { name } = by;
+  return { online: _("%(name)s set you online.", { name }), away: _("%(name)s set you away.", { name }), offline: _("%(name)s set you offline.", { name }) }[status];
 }
 
 /** After an end: what is left of the time that the queue gives. */
