@@ -12,6 +12,7 @@ help:
 	@echo 'make test    every test, on servers and a browser of their own'
 	@echo 'make lint    style and types'
 	@echo 'make check   lint and test: what CI runs'
+	@echo 'make pack    the widget as visitors fetch it, after a change in static/'
 	@echo 'make setup   what the others need (they ask for it themselves)'
 
 setup:
@@ -32,6 +33,9 @@ test: setup
 lint: setup
 	@.ci/lint
 
+pack: setup
+	@.ci/pack
+
 check: lint test
 
-.PHONY: help setup server run serve test lint check
+.PHONY: help setup server run serve test lint pack check

@@ -17,7 +17,6 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from helpdesk.minify import minified
 from helpdesk.origins import own_origin_of
 from helpdesk.words import best, words
 
@@ -45,13 +44,13 @@ async def loader(request: HttpRequest) -> HttpResponse:
 
 
 def loader_script() -> tuple[bytes, str]:
-    path = Path(str(find("widget/loader.js")))
+    path = Path(str(find("packed/loader.js")))
     return _loader_script(path, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1)
 def _loader_script(path: Path, _changed: int) -> tuple[bytes, str]:
-    script = minified(path.read_text()).encode()
+    script = path.read_bytes()
     return script, f'"{hashlib.sha256(script).hexdigest()[:24]}"'
 
 

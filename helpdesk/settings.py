@@ -214,7 +214,6 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "helpdesk.packing.PackedFiles",
 ]
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default="") or DATA / "static")
 MEDIA_ROOT = DATA / "uploads"

@@ -102,7 +102,7 @@ def test_the_chat_speaks(
 def test_modules_are_served_one_by_one_only_in_development(
     anybody: Client, site: Site, settings: Settings
 ) -> None:
-    assert b"widget/packed.js" in anybody.get("/widget/shop/?sources").content
+    assert b"packed/widget.js" in anybody.get("/widget/shop/?sources").content
     settings.DEBUG = True
     assert b"widget/main.js" in anybody.get("/widget/shop/?sources").content
 
