@@ -551,7 +551,7 @@ async def test_colleagues_see_who_is_away_and_why(shop: Shop, opens: Open) -> No
     await ada.page.get_by_label("Why you are away").fill("Lunch")
     await ada.press("Enter")
     colleague = ben.page.locator(".colleagues li", has_text="Ada")
-    await expect(colleague).to_contain_text("Away · Lunch")
+    await expect(colleague).to_contain_text("Away · Connected · Active · Lunch")
     await ada.context.close()
     await expect(colleague).to_contain_text("Not connected")
 

@@ -52,8 +52,8 @@ function Line({ queue }) {
   const nobody = waiting > 0 && staffed === 0;
   return html`<tr class=${still ? "still" : ""}>
     <th scope="row"><span class="who">${name}</span>
-      <span class=${`tag ${open ? "open" : ""}`}>${open ? _("open") : _("closed")}</span>
-      ${still && html`<span class="tag warn"><${Icon} name="triangle-alert" />${_("stands still")}</span>`}</th>
+      <span class="tags"><span class=${`tag ${open ? "open" : ""}`}>${open ? _("open") : _("closed")}</span>
+        ${still && html`<span class="tag warn"><${Icon} name="triangle-alert" />${_("stands still")}</span>`}</span></th>
     <td class=${waiting ? "waits" : "none"}>${waiting}</td>
     <td class=${waiting ? "" : "none"}>${waiting ? (longest < 60 ? _("< 1 min") : span(longest)) : "–"}</td>
     <td class=${active ? "" : "none"}>${active}</td>
@@ -88,7 +88,7 @@ function Person({ agent }) {
     <${Avatar} id=${id} name=${name} avatar=${avatar} dot=${connected ? status : "lost"} />
     <span class="who">${name}</span>
     <ul class="three" aria-label=${_("What is known of %(name)s", { name })}>
-      <li><${Mark} on=${status === "online"} />${statusName(status)}${why && html`<span class="why"> · ${why}</span>`}</li>
+      <li title=${why}><${Mark} on=${status === "online"} />${statusName(status)}${why && html`<span class="why"> · ${why}</span>`}</li>
       <li class=${status === "online" && !connected ? "waits" : ""}><${Mark} on=${connected} />${connected ? _("Connected") : _("Not connected")}</li>
       <li><${Mark} on=${agent.active} />${connected ? activity(agent) : _("Not active")}</li>
     </ul>

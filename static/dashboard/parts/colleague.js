@@ -16,9 +16,9 @@ export function Facts({ agent }) {
   const waits = status === "online" && !connected ? "waits" : "";
   return html`<span class="facts">
     <span>${statusName(status)}</span>
-    <span class=${waits}>${connected ? _("Connected") : _("Not connected")}</span>
-    ${connected && html`<span title=${activity(agent)}>${agent.active ? _("Active") : _("Quiet")}</span>`}
-    ${status !== "online" && reason && html`<span>${reasonName(reason)}</span>`}
+    ${" · "}<span class=${waits}>${connected ? _("Connected") : _("Not connected")}</span>
+    ${connected && html`${" · "}<span title=${activity(agent)}>${agent.active ? _("Active") : _("Quiet")}</span>`}
+    ${status !== "online" && reason && html`${" · "}<span>${reasonName(reason)}</span>`}
   </span>`;
 }
 
