@@ -16,7 +16,15 @@ from django.db import transaction
 
 from agents.models import Agent
 from customers.models import Customer, Site
-from helpdesk import clock, conversations, database, pairing, presence, protocol
+from helpdesk import (
+    clock,
+    conversations,
+    database,
+    pairing,
+    presence,
+    protocol,
+    snapshots,
+)
 from helpdesk.models import (
     Assignment,
     Conversation,
@@ -258,12 +266,12 @@ def rings(what: Conversation) -> str | None:
 
 def line(queue: Queue) -> list[str]:
     """Who waits in a queue, the next first."""
-    waiting = conversations.snapshots.line([queue.pk])
+    waiting = snapshots.line([queue.pk])
     return [row.customer.name for row in waiting.select_related("customer")]
 
 
 def load(agent: Agent) -> int:
-    return conversations.snapshots.load(agent.pk, database.db_now())
+    return snapshots.load(agent.pk, database.db_now())
 
 
 def events(what: Conversation) -> list[str]:

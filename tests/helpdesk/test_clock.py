@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 from django.db.models import F
 
-from helpdesk import clock, conversations, database
+from helpdesk import clock, conversations, database, snapshots, writer
 from helpdesk.models import Conversation, Message, Queue, ServerProcess
 from tests.helpdesk.hall import (
     Hall,
@@ -257,11 +257,11 @@ def test_staff_see_since_when_a_customer_is_away(hall: Hall) -> None:
     hall.agent("Ada")
     cora = hall.waits()
     hall.vanishes(cora.customer)
-    (shown,) = conversations.snapshots.many_for_staff([fresh(cora)])
+    (shown,) = snapshots.many_for_staff([fresh(cora)])
     assert shown.gone_since
     assert not shown.customer.online
     hall.arrives(cora.customer)
-    (shown,) = conversations.snapshots.many_for_staff([fresh(cora)])
+    (shown,) = snapshots.many_for_staff([fresh(cora)])
     assert shown.gone_since is None
 
 
@@ -326,9 +326,7 @@ def test_whoever_says_something_is_asked_anew(hall: Hall) -> None:
     cora = hall.waits()
     silence(hall, 26)
     row = conversations.locked(cora.pk)
-    conversations.writer.say(
-        row, kind="text", author="customer", sender=row.customer_id, text="Yes."
-    )
+    writer.say(row, kind="text", author="customer", sender=row.customer_id, text="Yes.")
     silence(hall, 20)
     assert fresh(cora).state == "active"
     silence(hall, 6)

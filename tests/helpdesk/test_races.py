@@ -314,6 +314,7 @@ async def test_two_tabs_accept_one(hall: Hall) -> None:
     talks = await made(offered, hall.sales, [ada] * ROUNDS)
     race = Race((accepts(ada, what), accepts(ada, what)) for what in talks)
     assert told(await race.run()) == {"done": ROUNDS, "offer_lapsed": ROUNDS}
+    assert race.undone == 0
     assert await reading(holders, talks) == ["Ada"] * ROUNDS
 
 
@@ -322,7 +323,9 @@ async def test_one_accepts_what_another_takes(hall: Hall) -> None:
     ada = await made(hall.agent, "Ada", capacity=30_000)
     ben = await made(hall.agent, "Ben", capacity=30_000)
     talks = await made(offered, hall.sales, [ada] * ROUNDS)
-    heard = await Race((accepts(ada, each), takes(ben, each)) for each in talks).run()
+    race = Race((accepts(ada, each), takes(ben, each)) for each in talks)
+    heard = await race.run()
+    assert race.undone == 0
     for words, holder in zip(heard, await reading(holders, talks), strict=True):
         assert sorted(words) == ["already_taken", "done"]
         assert holder == ("Ada" if words[0] == "done" else "Ben")

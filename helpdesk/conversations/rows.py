@@ -1,0 +1,70 @@
+"""Finding, locking and changing the rows; shared by the verbs here and in pairing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, cast
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import F
+
+from .. import snapshots
+from ..models import Conversation, Transfer
+
+OPEN = (Conversation.State.WAITING, Conversation.State.ACTIVE)
+
+
+def pending_transfer(conversation: Conversation) -> Transfer | None:
+    return getattr(conversation, snapshots.TRANSFER, None)
+
+
+def find(wanted: str) -> Conversation | None:
+    """By the id that a client named, which may be anything."""
+    if not re.fullmatch(r"[0-9a-f-]{36}", wanted):
+        return None
+    try:
+        found = _with_relations().filter(pk=UUID(wanted)).first()
+    except ValueError:
+        return None
+    return cast("Conversation | None", found)
+
+
+def locked(pk: UUID) -> Conversation:
+    """The row as it is under its lock. Verbs check state and holder on this."""
+    return locked_all([pk])[pk]
+
+
+def locked_all(pks: Iterable[UUID]) -> dict[UUID, Conversation]:
+    """Locked in the order of their ids. The lock leaves the key alone, so that rows
+    which refer to it can still be inserted.
+
+    Read in a second statement: one that had to wait for the lock sees the row as it
+    is then, but what it joins (agent, queue, transfer) as it was before.
+    """
+    wanted = tuple(pks)
+    rows = Conversation.objects.select_for_update(no_key=True)
+    list(rows.filter(pk__in=wanted).order_by("pk").values_list("pk"))
+    return {row.pk: row for row in _with_relations().filter(pk__in=wanted)}
+
+
+def lock_agents(*agent_ids: UUID | None) -> None:
+    """Before the conversations that they hold, and by id, as the lock order says."""
+    agents = apps.get_model("agents", "Agent").objects.order_by("pk")
+    concerned = {agent_id for agent_id in agent_ids if agent_id}
+    list(agents.select_for_update(no_key=True).filter(pk__in=concerned))
+
+
+def _with_relations() -> Any:
+    return Conversation.objects.select_related(*snapshots.RELATED)
+
+
+def change(conversation: Conversation, **fields: Any) -> None:
+    """Store new values of a locked conversation, as a new version."""
+    Conversation.objects.filter(pk=conversation.pk).update(
+        version=F("version") + 1, **fields
+    )
+    conversation.version += 1
+    for name, value in fields.items():
+        setattr(conversation, name, value)
