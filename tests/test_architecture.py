@@ -136,7 +136,10 @@ def test_the_edges_do_not_reach_into_the_wiring() -> None:
 def test_protocol_is_pure() -> None:
     """It knows no Django, no loop and no socket."""
     outside = {"django", "asyncio", "channels", "threading", "socket"}
-    assert not {name.split(".")[0] for name in imports("helpdesk.protocol")} & outside
+    pure = [m for m in of_app("helpdesk") if part(m) in ("protocol", "reasons")]
+    assert len(pure) > 2
+    for module in pure:
+        assert not {name.split(".")[0] for name in imports(module)} & outside, module
 
 
 def test_only_the_hub_touches_the_channel_layer() -> None:
