@@ -10,9 +10,11 @@ help:
 	@echo 'make run     a demo on http://127.0.0.1:8000 (PORT=8001, DATA=dir)'
 	@echo 'make serve   the same without demo data, for a small office'
 	@echo 'make test    every test, on servers and a browser of their own'
+	@echo 'make faults  a thousand rounds of each race, and more; takes long'
 	@echo 'make lint    style and types'
 	@echo 'make check   lint and test: what CI runs'
 	@echo 'make pack    the widget as visitors fetch it, after a change in static/'
+	@echo 'make shots   a picture of every screen in every look, in shots/'
 	@echo 'make setup   what the others need (they ask for it themselves)'
 
 setup:
@@ -30,12 +32,18 @@ serve: server
 test: setup
 	@.ci/test
 
+faults: setup
+	@.ci/faults
+
 lint: setup
 	@.ci/lint
+
+shots: setup
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 -o python_files=shots.py tests/browser/shots.py
 
 pack: setup
 	@.ci/pack
 
 check: lint test
 
-.PHONY: help setup server run serve test lint pack check
+.PHONY: help setup server run serve test faults lint shots pack check
