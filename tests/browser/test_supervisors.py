@@ -26,6 +26,15 @@ from tests.people import Customer
 from tests.shop import Shop, change, stored
 
 MANY = 300
+NOTIFICATIONS = """() => {
+  window.told = []
+  document.hasFocus = () => false
+  window.Notification = class {
+    static permission = "granted"
+    static requestPermission = async () => "granted"
+    constructor(title) { window.told.push(title) }
+  }
+}"""
 
 
 def supervises(agent: Agent, queue: Queue) -> None:
@@ -170,12 +179,17 @@ async def test_supervisors_are_told_of_a_line_that_stands_still_until_it_moves(
     await stored(change, shop.billing, alert_after_seconds=0)
     ada: Screen = await opens(shop.ada)
     ben: Screen = await opens(shop.ben)
+    await ben.page.evaluate(NOTIFICATIONS)
+    await ben.page.get_by_role("button", name="Settings").click()
+    await ben.page.get_by_role("switch", name="Desktop notifications").click()
+    await ben.press("Escape")
     await cora_waits(shop)
     strip = ben.page.locator(".banner.still")
     await expect(strip).to_contain_text("Billing stands still")
     await expect(strip).to_contain_text("1 person waits")
     await expect(ben.page.locator(".strips [role=alert]")).to_contain_text("Billing")
     assert await barriers(ben.page, "a line stands still") == []
+    assert await ben.page.evaluate("window.told") == ["Billing stands still"]
     await expect(ada.in_line("Cora Lee")).to_be_visible()
     await expect(ada.page.locator(".banner.still")).to_have_count(0)
     await strip.get_by_role("button", name="Take the first").click()

@@ -6,7 +6,7 @@ import { html, useState } from "../ui.js";
 import { useHere } from "../here.js";
 import { nameOf } from "../story.js";
 import { address } from "../view.js";
-import { SetStatus, activity } from "./colleague.js";
+import { Activity, SetStatus } from "./colleague.js";
 import { plainly } from "./rail.js";
 import { Avatar, Icon, Span } from "./small.js";
 import { Load, reasonName, statusName } from "./status.js";
@@ -90,7 +90,7 @@ function Person({ agent }) {
     <ul class="three" aria-label=${_("What is known of %(name)s", { name })}>
       <li title=${why}><${Mark} on=${status === "online"} />${statusName(status)}${why && html`<span class="why"> · ${why}</span>`}</li>
       <li class=${status === "online" && !connected ? "waits" : ""}><${Mark} on=${connected} />${connected ? _("Connected") : _("Not connected")}</li>
-      <li><${Mark} on=${agent.active} />${connected ? activity(agent) : _("Not active")}</li>
+      <li><${Mark} on=${agent.active} />${connected ? html`<${Activity} agent=${agent} />` : _("Not active")}</li>
     </ul>
     <span class="amount">${wraps && Date.parse(wraps) > Date.now() && html`<span class="tag">${_("Wrap-up")}</span> `}<${Load} load=${load} capacity=${capacity} /></span>
     <${SetStatus} agent=${agent} words />

@@ -17,13 +17,15 @@ export function Facts({ agent }) {
   return html`<span class="facts">
     <span>${statusName(status)}</span>
     ${" · "}<span class=${waits}>${connected ? _("Connected") : _("Not connected")}</span>
-    ${connected && html`${" · "}<span title=${activity(agent)}>${agent.active ? _("Active") : _("Quiet")}</span>`}
+    ${connected && html`${" · "}<${Activity} agent=${agent} />`}
     ${status !== "online" && reason && html`${" · "}<span>${reasonName(reason)}</span>`}
   </span>`;
 }
 
-/** @param {Agent} agent */
-export const activity = ({ active }) => (active ? _("Active") : _("Quiet for 10 min"));
+/** @param {{agent: Agent}} props */
+export function Activity({ agent: { active } }) {
+  return html`<span title=${active ? _("Input in the last 10 min") : _("No input in the last 10 min")}>${active ? _("Active") : _("Quiet")}</span>`;
+}
 
 /** For supervisors of one of their queues. @param {{agent: Agent, words?: boolean}} props */
 export function SetStatus({ agent, words = false }) {
