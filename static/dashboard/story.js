@@ -23,6 +23,7 @@ const EVENTS = {
   transfer_back: ({ name, why }) =>
     why === "declined" ? _("%(name)s declined the transfer.", { name }) : _("%(name)s did not answer the transfer.", { name }),
   idle_warning: ({ minutes }) => _("The customer is asked whether they are still there. This ends in %(minutes)s min.", { minutes }),
+  left: () => _("The customer left a message instead of waiting."),
   ended: ({ by, name, outcome }) => {
     if (by === "customer") return _("The customer ended the conversation.");
     if (by === "agent") return _("%(name)s ended the conversation.", { name });

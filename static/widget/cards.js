@@ -6,6 +6,8 @@ import { Component, html, icon, signal } from "./ui.js";
 
 /** @typedef {import("./chat.js").Chat} Chat */
 
+export const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+
 /** @param {{chat: Chat}} props */
 export function Line({ chat }) {
   const conversation = chat.conversation.value;
@@ -17,10 +19,45 @@ export function Line({ chat }) {
     </div>`;
   }
   const { position, wait_seconds: wait } = conversation;
-  return html`<div class="card line" role="status">
+  return html`<div class="card line">
     ${position && html`<span class="place" key=${position} aria-hidden="true">${position}</span>`}
-    <p><b>${placeInWords(position)}</b><br />${wait ? about(wait) : _("We will be with you soon.")}</p>
+    <p role="status"><b>${placeInWords(position)}</b><br />${wait ? about(wait) : _("We will be with you soon.")}</p>
+    <${Leave} chat=${chat} />
   </div>`;
+}
+
+const focus = (/** @type {HTMLElement|null} */ input) => input?.focus();
+
+/** A message instead of a place in line, for whoever will not wait. */
+class Leave extends Component {
+  #asks = signal(false);
+  #wrong = signal(false);
+
+  #click = () => {
+    if (this.props.chat.welcome.value.customer.email) this.props.chat.leave();
+    else this.#asks.value = true;
+  };
+
+  #submit = (/** @type {any} */ event) => {
+    event.preventDefault();
+    const email = event.target.elements.email.value.trim();
+    this.#wrong.value = !EMAIL.test(email);
+    if (!this.#wrong.value) this.props.chat.leave(email);
+  };
+
+  render() {
+    if (!this.#asks.value) return html`<button type="button" class="link" onClick=${this.#click}>${_("Leave a message instead")}</button>`;
+    const wrong = this.#wrong.value;
+    return html`<form class="leave" onSubmit=${this.#submit} noValidate>
+      <label class="field">
+        ${_("E-mail")}
+        <input name="email" type="email" autocomplete="email" maxlength="254" required aria-invalid=${wrong} aria-describedby=${wrong ? "leave-wrong" : undefined}
+          ref=${focus} />
+        ${wrong && html`<small class="danger" id="leave-wrong" role="alert">${_("Please write your e-mail address, so that we can answer.")}</small>`}
+      </label>
+      <button class="button">${_("Leave the message")}</button>
+    </form>`;
+  }
 }
 
 /** @param {number} [position] */

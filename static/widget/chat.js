@@ -145,6 +145,11 @@ export class Chat {
     this.#outbox.add({ type: "conversation.end" });
   }
 
+  /** Leaves the line: what was written is answered by e-mail. @param {string} [email] */
+  leave(email) {
+    this.#outbox.add({ type: "conversation.leave", email });
+  }
+
   /** @param {number} score @param {string} comment */
   rate(score, comment) {
     this.#outbox.add({ type: "conversation.rate", score, comment: comment || undefined });

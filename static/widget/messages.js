@@ -131,6 +131,8 @@ function told({ event, data = {}, text }) {
       return _("%(name)s is back.", { name });
     case "requeued":
       return _("You are back at the front of the line.");
+    case "left":
+      return _("You left a message instead of waiting.");
     case "ended":
       if (data.by === "customer") return _("You ended the conversation.");
       if (data.by === "agent" && name) return _("%(name)s ended the conversation.", { name });

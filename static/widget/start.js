@@ -1,12 +1,11 @@
 // widget/start.js – before the first message: a greeting, and the few things that the site asks for
 
 import { _ } from "../chat/words.js";
+import { EMAIL } from "./cards.js";
 import { Composer } from "./composer.js";
 import { Component, html, icon, signal } from "./ui.js";
 
 /** @typedef {import("./chat.js").Chat} Chat */
-
-const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 export class Start extends Component {
   #queue = signal("");

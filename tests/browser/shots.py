@@ -82,6 +82,8 @@ async def test_before_and_in_line(
     await cora.starts("My invoice is wrong.", queue="Billing", name="Cora Lee")
     await expect(cora.log.locator(".line")).to_be_visible()
     await camera.take("widget-line", cora.page)
+    await cora.log.locator(".line .link").click()
+    await camera.take("widget-leave", cora.page)
 
 
 async def test_closed(

@@ -212,6 +212,27 @@ async def test_the_line_counts_down(shop: Shop, visitor: Opens) -> None:
     await expect(card).to_have_count(0)
 
 
+async def test_who_will_not_wait_leaves_a_message_instead(
+    shop: Shop, visitor: Opens
+) -> None:
+    cora = await cora_waits(visitor)
+    await cora.chat.get_by_role("button", name="Leave a message instead").click()
+    address = cora.chat.locator("[name=email]")
+    await expect(address).to_be_focused()
+    found = await cora.barriers("leaving the line")
+    await address.fill("cora")
+    await address.press("Enter")
+    await expect(cora.chat.get_by_role("alert")).to_contain_text("e-mail address")
+    assert not (await stored(Conversation.objects.get)).left
+    await address.fill("cora@example.com")
+    await address.press("Enter")
+    await expect(cora.log).to_contain_text("We have your message.")
+    await expect(cora.log.locator(".line")).to_have_count(0)
+    left = await stored(Conversation.objects.select_related("customer").get)
+    assert (left.left, left.customer.email) == (True, "cora@example.com")
+    assert found == []
+
+
 async def test_a_closed_queue_takes_a_message_with_an_address(
     shop: Shop, visitor: Opens
 ) -> None:
