@@ -36,6 +36,12 @@ WRITERS = 4
 TRIES = 4  # of a transaction that met a deadlock or a serialization failure
 RETRY_STATES = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 
+
+class Outdated(Exception):
+    """What a transaction had read before it had its locks is not so any more, and other
+    locks are needed: run it again."""
+
+
 # Tests move time by hand; nothing else may.
 offset = dt.timedelta(0)
 
@@ -64,8 +70,8 @@ async def in_transaction(
     """Run a plain function in one transaction, off the loop, and return after COMMIT.
 
     It may run again when the database undid it (a deadlock, a serialization failure,
-    or a constraint because somebody else was first), so all its effects must be in
-    the database or on commit. Raises Overloaded when the database is away.
+    or a constraint because somebody else was first) or it was Outdated, so all its
+    effects must be in the database or on commit. Raises Overloaded when the database is away.
     """
     run = functools.partial(_committed, function, *args, **kwargs)
     return await _hop(write_executor(), run)
@@ -136,6 +142,9 @@ def _committed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
         except IntegrityError:
             if not left:
                 raise
+        except Outdated as outdated:
+            if not left:
+                raise Overloaded from outdated
         except OperationalError as error:
             undone = getattr(error.__cause__, "sqlstate", None) in RETRY_STATES
             if not (undone and left):

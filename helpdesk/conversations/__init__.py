@@ -29,6 +29,7 @@ from .rows import (
     lock_agents,
     locked,
     locked_all,
+    locked_with_holder,
     pending_transfer,
 )
 from .telling import (
@@ -64,6 +65,7 @@ __all__ = [
     "lock_agents",
     "locked",
     "locked_all",
+    "locked_with_holder",
     "note_mailed",
     "once",
     "pending_transfer",

@@ -8,7 +8,7 @@ from .. import protocol, snapshots
 from ..errors import ConversationUnknown, Ended, Forbidden, NotYours, TooLong
 from ..models import Assignment, Conversation, QueueMembership
 from .ending import end
-from .rows import change, find, lock_agents, locked, pending_transfer
+from .rows import change, find, locked_with_holder, pending_transfer
 from .telling import tell
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def held(
     found = find(wanted)
     if found is None:
         raise ConversationUnknown
-    lock_agents(found.agent_id)
-    conversation = locked(found.pk)
+    conversation = locked_with_holder(found)
     if (
         or_waiting
         and conversation.state == Conversation.State.WAITING

@@ -26,7 +26,7 @@ from ..models import Conversation, Message, Queue
 from ..protocol import wire_time
 from .ending import end, withdraw
 from .posting import attachment_ids, check_text
-from .rows import OPEN, change, find, lock_agents, locked
+from .rows import OPEN, change, find, locked, locked_with_holder
 from .telling import announce_message, say_event, tell
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ def end_by_customer(customer_id: UUID, frame: protocol.CustomerEnd) -> protocol.
     newest = customers_newest(customer_id)
     if newest is None:
         raise NotStarted
-    lock_agents(newest.agent_id)
-    conversation = locked(newest.pk)
+    conversation = locked_with_holder(newest)
     waiting = conversation.state == Conversation.State.WAITING
     outcome = "abandoned" if waiting else "resolved"
     end(conversation, outcome=outcome, by="customer", sender=customer_id)

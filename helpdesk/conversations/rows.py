@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db.models import F
 
 from .. import snapshots
+from ..database import Outdated
 from ..models import Conversation, Transfer
 
 OPEN = (Conversation.State.WAITING, Conversation.State.ACTIVE)
@@ -47,6 +48,17 @@ def locked_all(pks: Iterable[UUID]) -> dict[UUID, Conversation]:
     rows = Conversation.objects.select_for_update(no_key=True)
     list(rows.filter(pk__in=wanted).order_by("pk").values_list("pk"))
     return {row.pk: row for row in _with_relations().filter(pk__in=wanted)}
+
+
+def locked_with_holder(found: Conversation) -> Conversation:
+    """The row, locked after whoever holds it. Raises Outdated when that is somebody
+    else by now: to lock them behind it would be a deadlock with whoever does it in
+    order."""
+    lock_agents(found.agent_id)
+    conversation = locked(found.pk)
+    if conversation.agent_id not in (None, found.agent_id):
+        raise Outdated
+    return conversation
 
 
 def lock_agents(*agent_ids: UUID | None) -> None:

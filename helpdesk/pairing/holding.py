@@ -12,7 +12,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
 from .. import conversations, protocol, reasons, snapshots, writer
-from ..database import db_now
+from ..database import Outdated, db_now
 from ..errors import AlreadyTaken, ConversationUnknown, Ended, Forbidden, Full
 from ..models import Assignment, AuditEntry, Conversation, QueueMembership
 
@@ -110,6 +110,8 @@ def take(agent: Agent, frame: protocol.Take) -> protocol.Frame:
         raise Forbidden
     if not going_to or conversation.agent_id == agent.pk:
         _check_takeable(conversation)
+    elif conversation.agent_id != found.agent_id:
+        raise Outdated  # the holder's row is not locked
     # An offer that rings, here or elsewhere, gives way to who is faster.
     conversations.withdraw(conversation, "taken", by=agent.pk)
     load = check_room(agent)

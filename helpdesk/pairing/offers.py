@@ -11,7 +11,7 @@ import msgspec
 from django.db.models import QuerySet
 
 from .. import conversations, hub, protocol, reasons, snapshots
-from ..database import db_now
+from ..database import Outdated, db_now
 from ..errors import AlreadyTaken, ConversationUnknown, OfferLapsed
 from ..models import Assignment, Conversation
 from . import holding
@@ -114,6 +114,8 @@ def _offered(agent: Agent, wanted: str) -> tuple[Agent, Conversation, Assignment
         if holder and holder.pk != agent.pk:
             raise AlreadyTaken(f"{holder.name} has taken this conversation.")
         raise OfferLapsed
+    if conversation.agent_id not in (None, found.agent_id):
+        raise Outdated  # the holder's row is not locked
     return agent, conversation, offer
 
 

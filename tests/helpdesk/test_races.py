@@ -87,10 +87,12 @@ def open_hall() -> Hall:
 
 
 class Race:
-    """Rounds of acts that begin together. Each lane is a thread with a connection."""
+    """Rounds of acts that begin together, or within `spread` seconds, so that each may
+    be first. Each lane is a thread with a connection."""
 
-    def __init__(self, rounds: Iterable[Sequence[Act]]) -> None:
+    def __init__(self, rounds: Iterable[Sequence[Act]], spread: float = 0) -> None:
         self.rounds = list(rounds)
+        self.spread = spread
         lanes = len(self.rounds[0])
         self.barrier = threading.Barrier(lanes)
         self.heard = [[""] * lanes for _ in self.rounds]
@@ -122,6 +124,7 @@ class Race:
             hurry()
             for number, acts in enumerate(self.rounds):
                 self.barrier.wait(60)
+                threading.Event().wait(random.uniform(0, self.spread))
                 self.heard[number][lane] = self._told(acts[lane])
         except threading.BrokenBarrierError:
             pass
@@ -334,8 +337,10 @@ async def test_one_accepts_what_another_takes(hall: Hall) -> None:
 
 async def test_eight_are_taken_by_an_agent_with_three_slots(hall: Hall) -> None:
     """Guard: the agent's row lock, before the load is counted (pairing.take)."""
-    agents = await made(agents_of, hall, hall.billing, capacity=3)
-    talks = await made(queued, hall.billing, 8 * ROUNDS)
+    places = await made(staffed, hall, strategy="manual")
+    agents = [agent for _, agent in places]
+    await made(Agent.objects.update, capacity=3)
+    talks = await made(queued_in, [queue for queue, _ in places for _ in range(8)])
     rounds = [
         [takes(agent, what) for what in talks[8 * n : 8 * n + 8]]
         for n, agent in enumerate(agents)
@@ -372,13 +377,37 @@ def only(agent: Agent, queues: Sequence[Queue]) -> Act:
 look_on = OnItsOwn(int)
 
 
-async def test_drained_by_several_processes_it_goes_in_order(hall: Hall) -> None:
-    """Guard: the queue's row lock (draining._locked)."""
+async def test_drained_by_several_processes_it_goes_in_order_to_all_with_room(
+    hall: Hall,
+) -> None:
+    """Who comes online while it is given out gets what is left, at once. Guard: the
+    queue's row lock (draining._locked), and those of its agents (draining._seats): here
+    either is enough."""
     places = await made(staffed, hall)
+    bens = await made(
+        lambda: [hall.agent("Ben", queue, status="offline") for queue, _ in places]
+    )
     talks = await made(queued_in, [queue for queue, _ in places for _ in range(6)])
-    await made(Agent.objects.update, capacity=3)
-    await Race([drains(queue)] * 3 for queue, _ in places).run()
-    assert await reading(holders, talks) == [*["Ada"] * 3, *[None] * 3] * ROUNDS
+    await made(Agent.objects.update, capacity=2)
+
+    def comes_online(ben: Agent, queue: Queue) -> Act:
+        def comes() -> None:
+            Agent.objects.filter(pk=ben.pk).update(status="online")
+            with transaction.atomic():
+                pairing.drain([queue.pk])
+
+        return OnItsOwn(comes)
+
+    rounds = [
+        (drains(queue), drains(queue), comes_online(ben, queue))
+        for (queue, _), ben in zip(places, bens, strict=True)
+    ]
+    await Race(rounds, spread=0.02).run()
+    held_by = await reading(holders, talks)
+    for n in range(ROUNDS):
+        line = held_by[6 * n : 6 * n + 6]
+        assert sorted(map(str, line[:4])) == ["Ada", "Ada", "Ben", "Ben"]
+        assert line[4:] == [None, None]
 
 
 async def test_given_out_while_an_agent_takes_it(hall: Hall) -> None:
@@ -413,7 +442,7 @@ async def test_the_customer_leaves_while_an_agent_takes_it(hall: Hall) -> None:
 
 async def test_it_is_transferred_while_it_ends(hall: Hall) -> None:
     """By the agent's other tab, and by the customer. Guard: the state is looked at
-    under the row's lock (conversations.held)."""
+    under the locks of the row and its agent (conversations.held)."""
     ada = await made(hall.agent, "Ada", hall.billing, capacity=30_000)
     ben = await made(hall.agent, "Ben", hall.billing, capacity=30_000)
     talks = await made(held, hall.billing, ada)
@@ -469,7 +498,6 @@ async def test_an_agent_accepts_while_it_lapses_and_the_customer_leaves(
         """After a moment the time is up."""
 
         def sweeps() -> None:
-            threading.Event().wait(random.uniform(0, 0.01))
             now = database.db_now()
             Assignment.objects.filter(pk=offer.pk).update(lapses_at=now)
             with transaction.atomic():
@@ -477,10 +505,11 @@ async def test_an_agent_accepts_while_it_lapses_and_the_customer_leaves(
 
         return OnItsOwn(sweeps)
 
-    heard = await Race(
+    rounds = [
         (accepts(agent, what), lapses(offer), leaves(what))
         for agent, what, offer in zip(agents, talks, offers, strict=True)
-    ).run()
+    ]
+    heard = await Race(rounds, spread=0.03).run()
     assert {words[0] for words in heard} <= {"done", "offer_lapsed", "already_taken"}
     assert {words[2] for words in heard} == {"done"}
     assert await reading(states, talks) == {"ended"}
@@ -494,8 +523,9 @@ async def test_an_agent_accepts_while_it_lapses_and_the_customer_leaves(
 
 
 async def test_two_clocks_at_once(hall: Hall) -> None:
-    """Guard: each row is looked at again under its lock (clock._each_locked), and an
-    offer under its agent's (offers.lapse)."""
+    """Guard: what another clock has in hand is left to it, and each row looked at
+    again under its lock (clock._each_locked), an offer under its agent's
+    (offers.lapse)."""
     gone = await made(agents_of, hall, hall.billing, capacity=9)
     here = await made(agents_of, hall)
 
@@ -627,7 +657,8 @@ async def test_an_agent_vanishes_while_it_rings(hall: Hall) -> None:
 
         return OnItsOwn(goes)
 
-    race = Race((vanishes(agent), drains(queue)) for queue, agent in places)
+    rounds = [(vanishes(agent), drains(queue)) for queue, agent in places]
+    race = Race(rounds, spread=0.02)
     assert told(await race.run()) == {"done": 2 * ROUNDS}
     assert await reading(nothing_rings)
 
@@ -661,21 +692,11 @@ async def test_an_agent_is_changed_in_the_admin_while_choosing_a_status(
         return OnItsOwn(saves)
 
     rounds = await reading(
-        lambda: [(sets_capacity(each), later(chooses(each, "away"))) for each in agents]
+        lambda: [(sets_capacity(each), chooses(each, "away")) for each in agents]
     )
-    assert told(await Race(rounds).run()) == {"done": 2 * ROUNDS}
+    assert told(await Race(rounds, spread=0.04).run()) == {"done": 2 * ROUNDS}
     rows = await reading(lambda: [fresh(each) for each in agents])
     assert {(row.capacity, row.status) for row in rows} == {(7, "away")}
-
-
-def later(act: Act) -> Act:
-    """Somewhere within what the admin needs for its page."""
-
-    def acts() -> None:
-        threading.Event().wait(random.uniform(0, 0.05))
-        act()
-
-    return acts
 
 
 # --- one id
