@@ -71,7 +71,8 @@ async def in_transaction(
 
     It may run again when the database undid it (a deadlock, a serialization failure,
     or a constraint because somebody else was first) or it was Outdated, so all its
-    effects must be in the database or on commit. Raises Overloaded when the database is away.
+    effects must be in the database or on commit. Raises Overloaded when the database
+    is away.
     """
     run = functools.partial(_committed, function, *args, **kwargs)
     return await _hop(write_executor(), run)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 
 class Refused(Exception):
-    """The desk understood and will not do it. `detail` is one sentence for a person."""
+    """The desk understood and will not do it. `detail` is one sentence for a person;
+    `status` is for doors without a socket."""
 
     code = "refused"
     detail = "The desk will not do that."
+    status = 400
     retry_ms: int | None = None
 
     def __init__(self, detail: str | None = None, *, retry_ms: int | None = None):
@@ -50,6 +52,7 @@ class Empty(Refused):
 class RateLimited(Refused):
     code = "rate_limited"
     detail = "That was too fast. It will be tried again."
+    status = 429
     retry_ms = 1000
 
 
@@ -71,6 +74,7 @@ class AttachmentUnknown(Refused):
 class Overloaded(Refused):
     code = "overloaded"
     detail = "The desk is busy. It will be tried again."
+    status = 503
     retry_ms = 2000
 
 
@@ -82,11 +86,13 @@ class IdentityInvalid(Refused):
 class Blocked(Refused):
     code = "blocked"
     detail = "You cannot write here at the moment."
+    status = 403
 
 
 class Forbidden(Refused):
     code = "forbidden"
     detail = "That is not for you."
+    status = 403
 
 
 class AlreadyTaken(Refused):

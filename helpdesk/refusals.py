@@ -5,15 +5,7 @@ from __future__ import annotations
 
 from django.http import JsonResponse
 
-from .errors import BadFrame, Blocked, Forbidden, Overloaded, RateLimited, Refused
-
-STATUS: dict[type[Refused], int] = {
-    BadFrame: 400,
-    Forbidden: 403,
-    Blocked: 403,
-    RateLimited: 429,
-    Overloaded: 503,
-}
+from .errors import Refused
 
 
 def as_response(refused: Refused) -> JsonResponse:
@@ -22,11 +14,4 @@ def as_response(refused: Refused) -> JsonResponse:
     if refused.retry_ms is not None:
         says["retry_ms"] = refused.retry_ms
         headers["Retry-After"] = str(-(-refused.retry_ms // 1000))
-    return JsonResponse(says, status=status_of(refused), headers=headers)
-
-
-def status_of(refused: Refused) -> int:
-    """A refusal that only doors know names its own; 400 for any other."""
-    if own := getattr(refused, "status", None):
-        return int(own)
-    return next((s for kind, s in STATUS.items() if isinstance(refused, kind)), 400)
+    return JsonResponse(says, status=refused.status, headers=headers)

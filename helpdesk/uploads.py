@@ -53,11 +53,8 @@ INLINE = ("image/", "audio/", "video/")
 
 
 class FileRefused(Refused):
-    """`status` is what the door answers."""
-
     code = "file_refused"
     detail = "This file cannot be taken."
-    status = 400
 
 
 class FileMissing(FileRefused):

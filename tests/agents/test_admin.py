@@ -17,7 +17,6 @@ from tests.back_office import (
     Office,
     agent,
     conversation,
-    open_office,
     signed_in,
     staff,
     superuser,
@@ -27,21 +26,6 @@ pytestmark = pytest.mark.django_db
 
 AGENTS = "/admin/agents/agent/"
 REPLIES = "/admin/agents/cannedreply/"
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
-
-
-@pytest.fixture
-def manager(office: Office) -> Client:
-    return signed_in(staff("mona", "Manager", office.acme))
-
-
-@pytest.fixture
-def root(office: Office) -> Client:
-    return signed_in(superuser())
 
 
 def change(row: Any) -> str:

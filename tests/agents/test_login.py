@@ -16,7 +16,6 @@ from django.test import Client
 from tests.back_office import (
     PASSWORD,
     Office,
-    open_office,
     signed_in,
     staff,
     superuser,
@@ -26,11 +25,6 @@ pytestmark = pytest.mark.django_db
 
 LOGIN = "/accounts/login/"
 RESET = "/accounts/password/reset/"
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
 
 
 def sign_in(

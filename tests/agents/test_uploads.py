@@ -16,7 +16,7 @@ from customers.identity import make_token
 from helpdesk import limits
 from helpdesk.database import reading
 from helpdesk.models import Attachment
-from tests.back_office import PASSWORD, Office, open_office
+from tests.back_office import PASSWORD, Office
 from tests.helpdesk import samples
 
 ADDRESS = "/agents/uploads/"
@@ -33,11 +33,6 @@ def _disk(settings: Settings, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "uploads", limits.Limit(0.5, 20))
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
 
 
 def session_of(username: str) -> str:

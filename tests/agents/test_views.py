@@ -10,14 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from agents.models import CannedReply
-from tests.back_office import PASSWORD, Office, open_office, signed_in
+from tests.back_office import PASSWORD, Office, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
 
 
 @pytest.fixture

@@ -12,31 +12,14 @@ from tests.back_office import (
     NOON,
     Office,
     conversation,
-    open_office,
     signed_in,
     staff,
-    superuser,
 )
 
 pytestmark = pytest.mark.django_db
 
 SITES = "/admin/customers/site/"
 CUSTOMERS = "/admin/customers/customer/"
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
-
-
-@pytest.fixture
-def manager(office: Office) -> Client:
-    return signed_in(staff("mona", "Manager", office.acme))
-
-
-@pytest.fixture
-def root(office: Office) -> Client:
-    return signed_in(superuser())
 
 
 def change(row: Site | Customer) -> str:

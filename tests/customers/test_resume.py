@@ -10,14 +10,9 @@ from customers.models import Customer, Site
 from helpdesk import followups
 from helpdesk.database import db_now
 from helpdesk.models import Conversation
-from tests.back_office import Office, open_office
+from tests.back_office import Office
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
 
 
 @pytest.fixture

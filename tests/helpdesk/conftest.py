@@ -10,6 +10,7 @@ import pytest
 
 from helpdesk import database
 from tests.helpdesk.hall import Hall
+from tests.office_fixtures import manager, office, root  # noqa: F401
 from tests.servers import ON_SQLITE
 
 ONLY_ON_POSTGRESQL = ["test_writer_postgres.py"]

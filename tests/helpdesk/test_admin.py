@@ -27,11 +27,9 @@ from tests.back_office import (
     attach,
     conversation,
     hold,
-    open_office,
     say,
     signed_in,
     staff,
-    superuser,
 )
 
 pytestmark = pytest.mark.django_db
@@ -41,21 +39,6 @@ AUDIT = "/admin/helpdesk/auditentry/"
 TRANSCRIPTS = "/admin/helpdesk/transcript/"
 WAITING = {"state": "waiting", "outcome": "", "started_at": None, "ended_at": None}
 CANARY = "<script>alert('canary')</script>"
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
-
-
-@pytest.fixture
-def manager(office: Office) -> Client:
-    return signed_in(staff("mona", "Manager", office.acme))
-
-
-@pytest.fixture
-def root(office: Office) -> Client:
-    return signed_in(superuser())
 
 
 def story_of(talk: Conversation) -> str:

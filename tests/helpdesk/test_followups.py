@@ -13,7 +13,8 @@ from helpdesk import conversations, database, followups, writer
 from helpdesk.database import db_now
 from helpdesk.models import Conversation, OutgoingMail
 from helpdesk.pairing import assign
-from tests.back_office import Office, open_office
+from helpdesk.reasons import Took
+from tests.back_office import Office
 
 pytestmark = pytest.mark.django_db
 
@@ -22,11 +23,6 @@ pytestmark = pytest.mark.django_db
 def _public(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.HELPDESK_PUBLIC_URL = "https://chat.example"  # type: ignore[attr-defined]
     monkeypatch.setattr(database, "offset", dt.timedelta(0))
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
 
 
 @pytest.fixture
@@ -44,7 +40,8 @@ def talk(office: Office) -> Conversation:
         waiting_since=now,
     )
     with transaction.atomic():
-        assign(conversations.locked(conversation.pk), office.ada, "")
+        took = Took("Ada", 0, 4)
+        assign(conversations.locked(conversation.pk), office.ada, took)
     return conversations.locked(conversation.pk)
 
 

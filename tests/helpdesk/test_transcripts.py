@@ -20,18 +20,12 @@ from tests.back_office import (
     attach,
     conversation,
     hold,
-    open_office,
     say,
 )
 
 MINUTE = dt.timedelta(minutes=1)
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def office() -> Office:
-    return open_office()
 
 
 def told(of: Any) -> list[tuple[str, str]]:
