@@ -24,6 +24,8 @@ export function deciding({ desk, feed, view }) {
       feed.decline(id).catch((refusal) => view.say(whyNot(refusal, desk.talk(id)))),
     join: (/** @type {string} */ id) => open(id, (one) => feed.join(one)),
     takeOver: (/** @type {string} */ id) => open(id, (one) => feed.takeOver(one)),
+    goOnline: () =>
+      feed.setStatus("online").catch(() => view.say(_("Your status could not be changed. Try again in a moment."))),
     ready: () => feed.ready().catch((refusal) => view.say(whyNot(refusal))),
   };
 }

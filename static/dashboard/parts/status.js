@@ -46,13 +46,13 @@ export function Status() {
 
 /** One press and one is back. */
 export function Absence() {
-  const { desk, feed, view } = useHere();
+  const { desk } = useHere();
+  const { goOnline } = deciding(useHere());
   const me = desk.me.value;
   if (!me || me.status === "online") return null;
-  const back = () => feed.setStatus("online").catch(() => view.say(_("Your status could not be changed. Try again in a moment.")));
   const set = setBy(me);
   return html`<div class="absence"><span>${set && html`<strong>${set}</strong> `}${_("New conversations do not come to you.")}</span>
-    <button type="button" class="button" onClick=${back}>${_("Go online")}</button></div>`;
+    <button type="button" class="button" onClick=${goOnline}>${_("Go online")}</button></div>`;
 }
 
 /** Who set the status, when it was somebody else. @param {import("../desk.js").Agent} me */
