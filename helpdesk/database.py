@@ -136,7 +136,7 @@ async def _hop(executor: ThreadPoolExecutor, run: Callable[[], T]) -> T:
 
 def _committed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     for left in reversed(range(TRIES)):
-        connection.close_if_unusable_or_obsolete()
+        _keep_connection()
         try:
             with transaction.atomic():
                 return function(*args, **kwargs)
@@ -154,5 +154,12 @@ def _committed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 
 def _fresh(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    connection.close_if_unusable_or_obsolete()
+    _keep_connection()
     return function(*args, **kwargs)
+
+
+def _keep_connection() -> None:
+    """CONN_MAX_AGE is about requests, whose threads end. These threads stay, and to
+    connect anew for each transaction would cost more than most of them do."""
+    connection.close_at = None
+    connection.close_if_unusable_or_obsolete()

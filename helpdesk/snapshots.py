@@ -360,28 +360,45 @@ def colleagues(agent_id: UUID) -> set[UUID]:
 def queues_for_staff(
     queue_ids: Iterable[int], now: dt.datetime
 ) -> list[protocol.StaffQueue]:
-    chosen = Queue.objects.filter(pk__in=tuple(queue_ids))
-    waiting = Q(conversations__state="waiting", conversations__left=False)
-    counted = chosen.prefetch_related("opening_slots", "holidays").annotate(
-        waiting=Count("conversations", filter=waiting),
-        active=Count("conversations", filter=Q(conversations__state="active")),
-        longest=Min("conversations__waiting_since", filter=waiting),
-        moved=Max("conversations__started_at"),
-    )
-    staffed = _staffed(queue_ids)
-    return [
-        protocol.StaffQueue(
-            id=str(queue.pk),
-            name=queue.name,
-            open=queue_open(queue, now),
-            waiting=queue.waiting,
-            active=queue.active,
-            longest_wait_seconds=_seconds(queue.longest, now),
-            staffed=staffed.get(queue.pk, 0),
-            stands_still=stands_still(queue, queue.longest, queue.moved, now) or None,
+    ids = tuple(queue_ids)
+    chosen = Queue.objects.filter(pk__in=ids)
+    lines, talks = _lines(ids), _talks(ids)
+    staffed = _staffed(ids)
+    shown = []
+    for queue in chosen.prefetch_related("opening_slots", "holidays"):
+        waiting, longest = lines.get(queue.pk, (0, None))
+        shown.append(
+            protocol.StaffQueue(
+                id=str(queue.pk),
+                name=queue.name,
+                open=queue_open(queue, now),
+                waiting=waiting,
+                active=talks.get(queue.pk, 0),
+                longest_wait_seconds=_seconds(longest, now),
+                staffed=staffed.get(queue.pk, 0),
+                stands_still=stands_still(queue, longest, now) or None,
+            )
         )
-        for queue in counted
-    ]
+    return shown
+
+
+def _lines(queue_ids: Sequence[int]) -> dict[int, tuple[int, dt.datetime]]:
+    """How many wait in each queue, and since when the first of them. Like what is
+    counted beside it, this looks at open conversations alone: of those that have
+    ended there may be millions."""
+    waiting = Conversation.objects.filter(
+        state="waiting", left=False, queue_id__in=queue_ids
+    )
+    counted = waiting.values_list("queue_id").order_by()
+    return {
+        queue: (many, longest)
+        for queue, many, longest in counted.annotate(Count("pk"), Min("waiting_since"))
+    }
+
+
+def _talks(queue_ids: Sequence[int]) -> dict[int, int]:
+    active = Conversation.objects.filter(state="active", queue_id__in=queue_ids)
+    return dict(active.values_list("queue_id").order_by().annotate(Count("pk")))
 
 
 def availability(queues: Sequence[Queue]) -> str:
@@ -399,15 +416,13 @@ def availability(queues: Sequence[Queue]) -> str:
     return "open" if room else "busy"
 
 
-def stands_still(
-    queue: Queue,
-    longest: dt.datetime | None,
-    moved: dt.datetime | None,
-    now: dt.datetime,
-) -> bool:
+def stands_still(queue: Queue, longest: dt.datetime | None, now: dt.datetime) -> bool:
     """Somebody has waited, and nobody was handed out, for the queue's alert time."""
     since = now - dt.timedelta(seconds=queue.alert_after_seconds)
-    return longest is not None and longest < since and (moved is None or moved < since)
+    if longest is None or longest >= since:
+        return False
+    handed_out = Q(state="active") | Q(state="ended", ended_at__gte=since)
+    return not queue.conversations.filter(handed_out, started_at__gte=since).exists()
 
 
 def queue_open(queue: Queue, now: dt.datetime) -> bool:

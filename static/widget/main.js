@@ -67,6 +67,7 @@ function look() {
   const { style } = document.documentElement;
   style.setProperty("--accent", accent);
   style.setProperty("--on-accent", onAccent);
+  style.setProperty("--away", onAccent === "#ffffff" ? "#000" : "#fff");
   style.setProperty("--accent-text", text);
   host.tell({ on: "look", accent, onAccent });
 }

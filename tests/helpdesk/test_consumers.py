@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 
 from helpdesk import consumers, protocol
+from helpdesk.errors import BadFrame
 from tests.live import LiveServer
 from tests.people import Customer, Frame
 from tests.shop import PAGE, Shop, eventually, rows, stored, texts
@@ -245,7 +246,7 @@ def test_whatever_is_said_is_a_command_or_a_bad_frame(raw: str) -> None:
     for parse in (protocol.parse_customer, protocol.parse_agent):
         try:
             command = parse(raw)
-        except protocol.BadFrame as bad:
+        except BadFrame as bad:
             assert len(bad.detail) < 400  # noqa: PT017
             json.loads(protocol.refusal(bad, protocol.id_of(raw)))
         else:
