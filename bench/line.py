@@ -14,8 +14,12 @@ import statistics
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .services import Postgres, Valkey, running, scratch
 
@@ -25,6 +29,10 @@ ORIGIN = "http://127.0.0.1"
 AGENTS, WAITING, SAMPLES = 50, 500, 200
 LONG_LINE, MANY_AGENTS, CAPACITY = 1_000, 100, 10
 TICKS = 100
+CONNECTING = 20  # sockets at a time
+PING_SECONDS = 20
+SETTLE_SECONDS = 5  # everybody has heard of everybody
+PAUSE_SECONDS = 0.05
 
 
 def main() -> None:
@@ -118,102 +126,166 @@ def hand_out(environment: dict[str, str]) -> dict[str, Any]:
     }
 
 
+class Told:
+    """What everybody has been told of who talks with whom, and when."""
+
+    def __init__(self, agents: list[Any]) -> None:
+        self.agents = [str(agent.pk) for agent, _ in agents]
+        self.held: dict[int, dict[str, None]] = {n: {} for n in range(len(agents))}
+        self.seen: dict[str, dict[str, float]] = {}
+        self.news = asyncio.Event()
+        self.welcomed = 0
+
+    def tell(self, who: str, index: int, frame: Frame, now: float) -> None:
+        if frame.type == "welcome":
+            self.welcomed += 1
+            for each in frame.conversations:
+                self.held[index][each.id] = None
+                self.seen.setdefault(each.id, {})
+        elif frame.conversation and frame.conversation.state == "active":
+            self._talks(who, index, frame.conversation, now)
+        self.news.set()
+
+    def _talks(self, who: str, index: int, talk: Talk, now: float) -> None:
+        if who == "agent":
+            if talk.agent is None or talk.agent.id != self.agents[index]:
+                return  # a colleague's
+            self.held[index][talk.id] = None
+        self.seen.setdefault(talk.id, {}).setdefault(who, now)
+
+    async def until(self, what: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(60):
+            while not (found := what()):
+                self.news.clear()
+                await self.news.wait()
+        return found
+
+    def both(self, before: set[str], began: float) -> float | None:
+        """When the second of the two who now talk was told."""
+        for conversation, seen in self.seen.items():
+            if conversation not in before and len(seen) == 2:
+                latest = max(seen.values())
+                if latest > began:
+                    return latest
+        return None
+
+
+class Seat(WSListener):  # type: ignore[misc]
+    """A socket of a customer or an agent. The time of a frame is taken as it comes."""
+
+    def __init__(self, told: Told, who: str, index: int, hello: Any) -> None:
+        self.told, self.who, self.index, self.hello = told, who, index, hello
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+        self.say({"type": "hello"} | self.hello)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        now = time.perf_counter()
+        if frame.msg_type == WSMsgType.TEXT:
+            said = decode(frame.get_payload_as_bytes())
+            if said.type in ("welcome", "conversation.changed"):
+                self.told.tell(self.who, self.index, said, now)
+
+    def say(self, frame: dict[str, Any]) -> None:
+        self.transport.send(WSMsgType.TEXT, msgspec.json.encode(frame))
+
+
+class Person(msgspec.Struct):
+    id: str
+
+
+class Talk(msgspec.Struct):
+    id: str
+    state: str
+    agent: Person | None = None
+
+
+class Frame(msgspec.Struct):
+    """Acks say with `conversation` only an id."""
+
+    type: str
+    conversation: Talk | None = None
+    conversations: list[Talk] = []
+
+
+class Kind(msgspec.Struct):
+    type: str
+
+
+def decode(text: bytes) -> Frame:
+    kind = kind_of(text).type
+    return frame_of(text) if kind in TELLING else Frame(kind)
+
+
+TELLING = ("welcome", "conversation.changed")
+kind_of = msgspec.json.Decoder(Kind).decode
+frame_of = msgspec.json.Decoder(Frame).decode
+
+
 async def talk(
     url: str, queue: Any, agents: list[Any], customers: list[Any]
 ) -> list[float]:
-    """`now` of each frame is taken by one reader a socket; the later of the two that
-    tell of the same conversation counts."""
-    from websockets.asyncio.client import connect
+    """Seconds from each end to the later of the two frames that tell the next two."""
+    told = Told(agents)
+    few = asyncio.Semaphore(CONNECTING)
 
-    told: dict[str, dict[str, float]] = {}
-    held: dict[int, dict[str, None]] = {index: {} for index in range(len(agents))}
-    news = asyncio.Event()
+    async def come(who: str, index: int, path: str, cookie: str, hello: Any) -> Seat:
+        seat = Seat(told, who, index, hello)
+        async with few:
+            headers = {"Origin": ORIGIN, "Cookie": cookie}
+            await ws_connect(
+                lambda: seat,
+                url + path,
+                extra_headers=headers,
+                websocket_handshake_timeout=60,
+            )
+        return seat
 
-    async def listen(socket: Any, who: str, index: int) -> None:
-        async for text in socket:
-            now = time.perf_counter()
-            for frame in as_list(json.loads(text)):
-                if frame["type"] == "welcome":
-                    for each in frame.get("conversations", ()):
-                        held[index][each["id"]] = None
-                        told.setdefault(each["id"], {})
-                    news.set()
-                if frame["type"] != "conversation.changed":
-                    continue
-                conversation = frame["conversation"]
-                if conversation["state"] != "active":
-                    continue
-                mine = told.setdefault(conversation["id"], {})
-                if who == "customer" or conversation["agent"]["id"] == str(
-                    agents[index][0].pk
-                ):
-                    if who == "agent":
-                        held[index][conversation["id"]] = None
-                    mine.setdefault(who, now)
-                    news.set()
-
-    tasks = []
-    for index, conversation in enumerate(customers):
-        socket = await connect(
-            f"{url}/ws/customer/{queue.site.key}/",
-            additional_headers={"Origin": ORIGIN},
-            ping_interval=None,
-            max_size=None,
+    path = f"/ws/customer/{queue.site.key}/"
+    waiting = await asyncio.gather(
+        *(
+            come("customer", n, path, "", {"token": token(each)})
+            for n, each in enumerate(customers)
         )
-        await socket.send(json.dumps({"type": "hello", "token": token(conversation)}))
-        tasks.append(asyncio.create_task(listen(socket, "customer", index)))
-    sockets = []
-    for index, (_, cookie) in enumerate(agents):
-        socket = await connect(
-            f"{url}/ws/agent/",
-            additional_headers={"Origin": ORIGIN, "Cookie": cookie},
-            ping_interval=None,
-            max_size=None,
+    )
+    await told.until(lambda: told.welcomed == len(customers))
+    seats = await asyncio.gather(
+        *(
+            come("agent", n, "/ws/agent/", cookie, {})
+            for n, (_, cookie) in enumerate(agents)
         )
-        await socket.send(json.dumps({"type": "hello"}))
-        sockets.append(socket)
-        tasks.append(asyncio.create_task(listen(socket, "agent", index)))
-    while sum(map(len, held.values())) < len(agents) * 4:
-        news.clear()
-        await news.wait()
-    await asyncio.sleep(3)  # everybody has read their welcome
+    )
+    alive = asyncio.create_task(stay([*waiting, *seats]))
+    await told.until(lambda: all(len(each) == 4 for each in told.held.values()))
+    await asyncio.sleep(SETTLE_SECONDS)
     samples = []
     for number in range(SAMPLES):
         index = number % len(agents)
-        before = {each for each, seen in told.items() if len(seen) == 2}
+        before = {each for each, seen in told.seen.items() if len(seen) == 2}
+        oldest = next(iter(told.held[index]))
+        del told.held[index][oldest]
         began = time.perf_counter()
-        oldest = next(iter(held[index]))
-        del held[index][oldest]
-        await end(sockets[index], oldest)
-        while not (fresh := both(told, before, began)):
-            news.clear()
-            await asyncio.wait_for(news.wait(), 20)
-        samples.append(fresh - began)
-        await asyncio.sleep(0.02)
-    for task in tasks:
-        task.cancel()
+        seats[index].say(
+            {
+                "type": "conversation.end",
+                "id": str(uuid.uuid4()),
+                "conversation": oldest,
+            }
+        )
+        latest = await told.until(lambda: told.both(before, began))  # noqa: B023
+        samples.append(latest - began)
+        await asyncio.sleep(PAUSE_SECONDS)
+    alive.cancel()
     return samples
 
 
-def both(
-    told: dict[str, dict[str, float]], before: set[str], began: float
-) -> float | None:
-    """When the second of the two who now talk was told."""
-    for conversation, seen in told.items():
-        if conversation not in before and len(seen) == 2:
-            latest = max(seen.values())
-            if latest > began:
-                return latest
-    return None
-
-
-async def end(socket: Any, conversation: str) -> None:
-    frame = {"type": "conversation.end", "id": str(uuid.uuid4())}
-    await socket.send(json.dumps(frame | {"conversation": conversation}))
-
-
-def as_list(said: Any) -> list[Any]:
-    return said if isinstance(said, list) else [said]
+async def stay(seats: list[Seat]) -> None:
+    """Everybody pings as the contract wants it, one after the other."""
+    while True:
+        for seat in seats:
+            seat.say({"type": "ping"})
+            await asyncio.sleep(PING_SECONDS / len(seats))
 
 
 # --- who is there
