@@ -17,7 +17,6 @@ from django.db import connection
 
 from . import clock, followups, hub, newest, pairing, presence, protocol, snapshots
 from .database import db_now, in_transaction, reading, writing
-from .models import Conversation
 
 if TYPE_CHECKING:
     from .consumers import DeskConsumer
@@ -42,7 +41,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._dirty_lines: set[int] = set()
         self._dirty_queues: set[int] = set()
-        self._told: dict[UUID, snapshots.Turn] = {}
+        self._told: dict[UUID, protocol.Conversation] = {}  # who waits, as last told
         self._once: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count()
         self._closed = False
@@ -132,26 +131,45 @@ class Desk:
         while self._dirty_lines:
             queues, self._dirty_lines = self._dirty_lines, set()
             if self.sockets:
-                self._tell_lines(*await reading(_lines, queues))
+                await self._tell_lines(queues)
             await asyncio.sleep(LINE_SECONDS)
 
-    def _tell_lines(
-        self,
-        queues: list[protocol.StaffQueue],
-        waiting: list[tuple[Conversation, snapshots.Turn]],
-    ) -> None:
-        for queue in queues:
+    async def _tell_lines(self, queue_ids: set[int]) -> None:
+        """A line of hundreds moves every second. What is shown of a conversation is
+        read once a version; then only its place is."""
+        shown, places = await reading(_lines, queue_ids)
+        for queue in shown:
             frame = protocol.encode(protocol.QueueChanged(queue))
             self.hub.deliver(hub.Event((f"queue.{queue.id}",), frame))
-        told, self._told = self._told, {}
-        for conversation, turn in waiting:
-            self._told[conversation.pk] = turn
-            audience = f"customer.{conversation.customer_id}"
-            if told.get(conversation.pk) == turn or not self.hub.has(audience):
-                continue
-            shown = snapshots.for_customer(conversation, turn)
+        here = [each for each in places if self.hub.has(f"customer.{each.customer}")]
+        fresh = [each for each in here if not self._knows(each)]
+        if fresh:
+            wanted = [each.conversation for each in fresh]
+            self._told |= await reading(snapshots.waiting_for_customers, wanted)
+        for place in here:
+            self._tell_place(place)
+        self._forget_but({each.conversation for each in places}, queue_ids)
+
+    def _knows(self, place: snapshots.Place) -> bool:
+        told = self._told.get(place.conversation)
+        return told is not None and told.version == place.version
+
+    def _tell_place(self, place: snapshots.Place) -> None:
+        told = self._told.get(place.conversation)
+        if told is None or told.version != place.version:
+            return  # it has changed meanwhile, which was told by itself
+        shown = place.shown(told)
+        if shown != told:
+            self._told[place.conversation] = shown
             frame = protocol.encode(protocol.Changed(shown))
-            self.hub.deliver(hub.Event((audience,), frame))
+            self.hub.deliver(hub.Event((f"customer.{place.customer}",), frame))
+
+    def _forget_but(self, waiting: set[UUID], queue_ids: set[int]) -> None:
+        """Who waits in these queues no more."""
+        ids = {str(each) for each in queue_ids}
+        for conversation, told in tuple(self._told.items()):
+            if told.queue.id in ids and conversation not in waiting:
+                del self._told[conversation]
 
     # --- in the background
 
@@ -232,11 +250,9 @@ def mailing(now: dt.datetime) -> None:
 
 def _lines(
     queue_ids: set[int],
-) -> tuple[list[protocol.StaffQueue], list[tuple[Conversation, snapshots.Turn]]]:
-    ranks = snapshots.turns(queue_ids)
-    found = Conversation.objects.select_related(*snapshots.RELATED)
-    rows = [(each, ranks[each.pk]) for each in found.filter(pk__in=ranks)]
-    return snapshots.queues_for_staff(queue_ids, db_now()), rows
+) -> tuple[list[protocol.StaffQueue], list[snapshots.Place]]:
+    places = snapshots.places(queue_ids)
+    return snapshots.queues_for_staff(queue_ids, db_now()), places
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.apps import apps
 from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Window
@@ -118,28 +119,67 @@ def line(queue_ids: Iterable[int]) -> Any:
     return waiting.order_by("queue_id", *LINE_ORDER)
 
 
-def turns(queue_ids: Iterable[int]) -> dict[UUID, Turn]:
+class Place(NamedTuple):
+    """Where somebody stands in line, and what else of the conversation may have changed
+    without a new version."""
+
+    conversation: UUID
+    customer: UUID
+    queue: int
+    version: int
+    seq: int
+    read_by_customer: int
+    read_by_agent: int
+    turn: Turn
+
+    def shown(self, before: protocol.Conversation) -> protocol.Conversation:
+        """The same version as it is now."""
+        return msgspec.structs.replace(
+            before,
+            position=self.turn.position,
+            wait_seconds=self.turn.wait,
+            seq=self.seq,
+            read=protocol.Read(self.read_by_customer, self.read_by_agent),
+        )
+
+
+def places(queue_ids: Iterable[int]) -> list[Place]:
     """Of everybody who waits in these queues; position 1 is next."""
     queue_ids = tuple(queue_ids)
     if not queue_ids:
-        return {}
+        return []
     ranked = line(queue_ids).annotate(
         rank=Window(RowNumber(), partition_by=F("queue_id"), order_by=LINE_ORDER)
     )
-    rows = list(ranked.values_list("pk", "queue_id", "rank"))
+    facts = ("version", "seq", "read_by_customer", "read_by_agent")
+    rows = list(ranked.values_list("pk", "customer_id", "queue_id", *facts, "rank"))
     if not rows:
-        return {}
+        return []
     now = db_now()
-    paces = {queue: _handed_out(queue, now) for queue in {row[1] for row in rows}}
-    return {
-        pk: Turn(rank, wait_range(rank, paces[queue], now)) for pk, queue, rank in rows
-    }
+    paces = {queue: _handed_out(queue, now) for queue in {row[2] for row in rows}}
+    return [
+        Place(pk, whose, queue, version, seq, theirs, ours, Turn(rank, wait))
+        for pk, whose, queue, version, seq, theirs, ours, rank in rows
+        for wait in (wait_range(rank, paces[queue], now),)
+    ]
+
+
+def turns(queue_ids: Iterable[int]) -> dict[UUID, Turn]:
+    return {place.conversation: place.turn for place in places(queue_ids)}
 
 
 def turn(conversation: Conversation) -> Turn:
     if conversation.state != Conversation.State.WAITING or conversation.left:
         return NO_TURN
     return turns([conversation.queue_id]).get(conversation.pk, NO_TURN)
+
+
+def waiting_for_customers(ids: Iterable[UUID]) -> dict[UUID, protocol.Conversation]:
+    """Without a place yet."""
+    found = Conversation.objects.select_related(*RELATED).filter(
+        pk__in=tuple(ids), state=Conversation.State.WAITING
+    )
+    return {each.pk: for_customer(each) for each in found}
 
 
 def _handed_out(queue: int, now: dt.datetime) -> list[dt.datetime]:
