@@ -25,7 +25,7 @@ import psycopg
 from .cases import CASES, Case
 from .load import ORIGIN, Job
 from .report import Record, Report, table
-from .services import ROOT, Postgres, Server, Valkey, running, scratch
+from .services import ROOT, Postgres, Server, Valkey, git, running, scratch
 
 PAIRS, IDLE_PAIRS = 100, 250
 RATE = 1_000  # messages a second when latency is measured
@@ -205,11 +205,6 @@ def rows(services: Services) -> dict[str, int]:
                 cursor = connection.execute("SELECT count(*) FROM helpdesk_message")
                 counted[case.name] = cursor.fetchall()[0][0]
     return counted
-
-
-def git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=ROOT)
-    return done.stdout.strip()
 
 
 def keep(report: Report) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from .services import Postgres, Valkey, running, scratch
+from .services import Postgres, Valkey, git, running, scratch
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SECRET = "only-for-the-bench-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2
@@ -36,6 +36,7 @@ PAUSE_SECONDS = 0.05
 
 
 def main() -> None:
+    load = os.getloadavg()[0]
     with scratch() as folder:
         postgres, valkey = Postgres(folder), Valkey(folder)
         environment = {
@@ -60,7 +61,7 @@ def main() -> None:
             "sweep": sweep(),
             "hand_out": hand_out(environment),
         }
-    keep(measured)
+    keep(measured, load)
 
 
 # --- without sockets
@@ -340,7 +341,7 @@ def token(conversation: Any) -> str:
     return make_token(conversation.site, conversation.customer_id)
 
 
-def keep(measured: dict[str, Any]) -> None:
+def keep(measured: dict[str, Any], load: float) -> None:
     settings = {
         "agents": AGENTS,
         "waiting": WAITING,
@@ -349,7 +350,13 @@ def keep(measured: dict[str, Any]) -> None:
         "PostgreSQL": ", ".join(Postgres.SETTINGS),
     }
     at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    record = {"at": at, "machine": f"{os.cpu_count()} cores", "settings": settings}
+    record = {
+        "at": at,
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "load": load,
+        "machine": f"{os.cpu_count()} cores",
+        "settings": settings,
+    }
     path = RESULTS / f"line-{at[:16].replace(':', '')}.json"
     path.write_text(json.dumps(record | measured, indent=1) + "\n")
     sys.stdout.write(json.dumps(measured, indent=1) + "\n")

@@ -125,7 +125,43 @@ again on a machine of its own.
 """
 
 
-def page(report: Report, name: str) -> str:
+class Line(msgspec.Struct):
+    """What `python -m bench.line` has kept."""
+
+    at: str
+    machine: str
+    settings: dict[str, Any]
+    drain: dict[str, float]
+    sweep: dict[str, float]
+    hand_out: dict[str, float]
+    commit: str
+    load: float
+
+
+WANTED = {"told": 100, "drain": 5, "sweep": 5}
+
+
+def line(kept: Line, name: str) -> str:
+    told, settings = kept.hand_out, kept.settings
+    return f"""## The line
+
+`python -m bench.line`, measured {kept.at[:10]} at {kept.commit} on {kept.machine},
+PostgreSQL, one server process, load average {kept.load:.1f} when it began; raw results in bench/results/{name}.
+
+| | measured | wanted |
+|---|---|---|
+| a slot is freed until customer and agent are both told, {settings["agents"]} agents, \
+{settings["waiting"]} waiting, {told["samples"]:.0f} samples: p50 | \
+{told["p50_ms"]:.0f} ms | |
+| p95 | {told["p95_ms"]:.0f} ms | < {WANTED["told"]} ms |
+| {kept.drain["given"]:,.0f} waiting given to {settings["its agents × capacity"]}, in \
+order, none twice | {kept.drain["seconds"]:.1f} s | < {WANTED["drain"]} s |
+| CPU of a tick of the clock with nothing to do, beside them | \
+{kept.sweep["cpu_ms"]:.1f} ms | < {WANTED["sweep"]} ms |
+"""
+
+
+def page(report: Report, name: str, of_the_line: str) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
     settings = report.settings
     rows = ", ".join(f"{count:,} in {case}" for case, count in report.rows.items())
@@ -161,6 +197,7 @@ customers', half agents'.
 
 {idle(report)}
 
+{of_the_line}
 ## What the numbers mean
 
 - The baselines store nothing (but the one that says so), know nobody and limit nothing.
@@ -173,9 +210,15 @@ customers', half agents'.
 
 
 def main() -> None:
-    newest = max(RESULTS.glob("*.json"))
+    newest = max(RESULTS.glob("2*.json"))
     report = msgspec.json.decode(newest.read_bytes(), type=Report)
-    PAGE.write_text(page(report, newest.name))
+    lines = max(RESULTS.glob("line-*.json"), default=None)
+    of_the_line = (
+        line(msgspec.json.decode(lines.read_bytes(), type=Line), lines.name)
+        if lines
+        else ""
+    )
+    PAGE.write_text(page(report, newest.name, of_the_line))
 
 
 if __name__ == "__main__":

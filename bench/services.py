@@ -144,3 +144,8 @@ def listens(port: int) -> bool:
 
 def readable(path: Path) -> bool:
     return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
+
+
+def git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=ROOT)
+    return done.stdout.strip()
