@@ -146,7 +146,8 @@ def line(kept: Line, name: str) -> str:
     return f"""## The line
 
 `python -m bench.line`, measured {kept.at[:10]} at {kept.commit} on {kept.machine},
-PostgreSQL, one server process, load average {kept.load:.1f} when it began; raw results in bench/results/{name}.
+PostgreSQL, one server process, load average {kept.load:.1f} when it began;
+raw results in bench/results/{name}.
 
 | | measured | wanted |
 |---|---|---|

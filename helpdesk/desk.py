@@ -15,7 +15,17 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from . import clock, followups, hub, newest, pairing, presence, protocol, snapshots
+from . import (
+    clock,
+    conversations,
+    followups,
+    hub,
+    newest,
+    pairing,
+    presence,
+    protocol,
+    snapshots,
+)
 from .database import db_now, in_transaction, reading, writing
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._dirty_lines: set[int] = set()
         self._dirty_queues: set[int] = set()
+        self._dirty_agents: set[UUID] = set()
         self._told: dict[UUID, protocol.Conversation] = {}  # who waits, as last told
         self._once: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count()
@@ -58,6 +69,7 @@ class Desk:
         ]
         self.hub.observe(self._hear)
         pairing.nudged.append(self._nudged)
+        conversations.changed_agents.append(self._agents_changed)
 
     # --- who is connected through this process
 
@@ -118,6 +130,18 @@ class Desk:
 
     async def _lapse(self) -> None:
         self.nudge(await writing(clock.lapse_offers))
+
+    # --- colleagues
+
+    def _agents_changed(self, ids: tuple[UUID, ...]) -> None:
+        self._dirty_agents.update(ids)
+        self._begin("agents", self._tell_agents)
+
+    async def _tell_agents(self) -> None:
+        """Those that change meanwhile are told of together."""
+        while self._dirty_agents:
+            ids, self._dirty_agents = self._dirty_agents, set()
+            await reading(conversations.announce_agents, ids)
 
     # --- the line
 
@@ -232,6 +256,7 @@ class Desk:
         """Stop everything and say that nobody is connected through here any more."""
         self._closed = True
         pairing.nudged.remove(self._nudged)
+        conversations.changed_agents.remove(self._agents_changed)
         tasks = [*self._background, *self._once.values(), self._first_renewal]
         for task in tasks:
             task.cancel()

@@ -33,7 +33,9 @@ from .rows import (
     pending_transfer,
 )
 from .telling import (
+    announce_agents,
     announce_message,
+    changed_agents,
     say_event,
     say_events,
     staff_audiences,
@@ -83,6 +85,8 @@ __all__ = [
     "tell",
     "tell_agent",
     "tell_agents",
+    "announce_agents",
+    "changed_agents",
     "tell_all",
     "tell_withdrawn",
     "text_limit",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from django.db import transaction
 
 from .. import hub, protocol, snapshots, uploads, writer
 from ..database import db_now
@@ -121,13 +123,34 @@ def _queues(conversation: Conversation, left: int | None) -> tuple[int, ...]:
     return tuple(sorted(queue for queue in concerned if queue is not None))
 
 
+# A running desk registers here to tell of agents in the background (desk.py).
+changed_agents: list[Callable[[tuple[UUID, ...]], None]] = []
+
+
 def tell_agent(agent: Agent) -> None:
     """Announce a changed agent to colleagues, and how their queues are staffed now."""
     tell_agents([agent])
 
 
 def tell_agents(agents: Sequence[Agent]) -> None:
-    for shown in snapshots.agents([agent.pk for agent in agents], db_now()):
+    """After the caller's commit, and after what it announces itself: an end and what
+    it sets off change the same agent twice, and nobody waits to see the load."""
+    ids = tuple(agent.pk for agent in agents)
+    transaction.on_commit(lambda: _changed(ids), robust=True)
+
+
+def _changed(ids: tuple[UUID, ...]) -> None:
+    def dirty() -> None:
+        for call in changed_agents:
+            call(ids)
+
+    if not (changed_agents and hub.call_on_loop(dirty)):
+        announce_agents(ids)  # no server runs in this process
+
+
+def announce_agents(ids: Iterable[UUID]) -> None:
+    """As they are now."""
+    for shown in snapshots.agents(ids, db_now()):
         frame = protocol.encode(protocol.AgentChanged(shown))
         audiences = (f"agent.{shown.id}", *(f"queue.{each}" for each in shown.queues))
         lines = tuple(int(each) for each in shown.queues)
