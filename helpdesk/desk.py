@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LINE_SECONDS = 1  # positions are pushed at most so often
+LINE_SLICE = 25  # of them in one turn of the loop
 ALARM_SLACK_SECONDS = 0.02  # so that the offer's time is really up
 FLICKER_SECONDS = 3  # a page that reloads is back sooner
 
@@ -170,8 +171,10 @@ class Desk:
         if fresh:
             wanted = [each.conversation for each in fresh]
             self._told |= await reading(snapshots.waiting_for_customers, wanted)
-        for place in here:
+        for number, place in enumerate(here, 1):
             self._tell_place(place)
+            if number % LINE_SLICE == 0:
+                await asyncio.sleep(0)  # whoever is served now does not wait for it
         self._forget_but({each.conversation for each in places}, queue_ids)
 
     def _knows(self, place: snapshots.Place) -> bool:
