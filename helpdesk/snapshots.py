@@ -157,10 +157,13 @@ def places(queue_ids: Iterable[int]) -> list[Place]:
         return []
     now = db_now()
     paces = {queue: _handed_out(queue, now) for queue in {row[2] for row in rows}}
+
+    def turn_in(queue: int, rank: int) -> Turn:
+        return Turn(rank, wait_range(rank, paces[queue], now))
+
     return [
-        Place(pk, whose, queue, version, seq, theirs, ours, Turn(rank, wait))
+        Place(pk, whose, queue, version, seq, theirs, ours, turn_in(queue, rank))
         for pk, whose, queue, version, seq, theirs, ours, rank in rows
-        for wait in (wait_range(rank, paces[queue], now),)
     ]
 
 
@@ -426,10 +429,7 @@ def _lines(queue_ids: Sequence[int]) -> dict[int, tuple[int, dt.datetime]]:
     """How many wait in each queue, and since when the first of them. Like what is
     counted beside it, this looks at open conversations alone: of those that have
     ended there may be millions."""
-    waiting = Conversation.objects.filter(
-        state="waiting", left=False, queue_id__in=queue_ids
-    )
-    counted = waiting.values_list("queue_id").order_by()
+    counted = line(queue_ids).order_by().values_list("queue_id")
     return {
         queue: (many, longest)
         for queue, many, longest in counted.annotate(Count("pk"), Min("waiting_since"))
@@ -461,7 +461,10 @@ def stands_still(queue: Queue, longest: dt.datetime | None, now: dt.datetime) ->
     since = now - dt.timedelta(seconds=queue.alert_after_seconds)
     if longest is None or longest >= since:
         return False
-    handed_out = Q(state="active") | Q(state="ended", ended_at__gte=since)
+    # What ended before was handed out before; each of the three has its index.
+    handed_out = (
+        Q(state="waiting") | Q(state="active") | Q(state="ended", ended_at__gte=since)
+    )
     return not queue.conversations.filter(handed_out, started_at__gte=since).exists()
 
 

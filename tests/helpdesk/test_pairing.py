@@ -435,6 +435,18 @@ def test_a_line_that_moves_does_not(hall: Hall) -> None:
     assert not sales.stands_still
 
 
+def test_nor_does_one_to_which_somebody_has_come_back(hall: Hall) -> None:
+    set_queue(hall.sales, alert_after_seconds=120)
+    cora = hall.waits()
+    hall.passes(100)
+    ada = hall.agent("Ada", capacity=1)
+    hall.vanishes(ada)
+    hall.passes(70)
+    assert fresh(cora).state == "waiting"
+    (sales,) = snapshots.queues_for_staff([hall.sales.pk], database.db_now())
+    assert not sales.stands_still
+
+
 # --- twice the same
 
 
