@@ -69,8 +69,8 @@ class Desk:
             )
         ]
         self.hub.observe(self._hear)
-        pairing.nudged.append(self._nudged)
-        conversations.changed_agents.append(self._agents_changed)
+        pairing.nudged.takers.append(self._nudged)
+        conversations.changed_agents.takers.append(self._agents_changed)
 
     # --- who is connected through this process
 
@@ -112,9 +112,14 @@ class Desk:
         if self._dirty_queues:
             self._begin("drain", self._drain)
 
-    def _nudged(self, queue_ids: tuple[int, ...]) -> None:
-        if self._loop.is_running():
-            self._loop.call_soon_threadsafe(self.nudge, queue_ids)
+    def _nudged(self, queue_ids: tuple[int, ...]) -> bool:
+        return self._on_loop(lambda: self.nudge(queue_ids))
+
+    def _on_loop(self, act: Callable[[], object]) -> bool:
+        """From any thread; False when the loop does not run."""
+        if running := self._loop.is_running():
+            self._loop.call_soon_threadsafe(act)
+        return running
 
     async def _drain(self) -> None:
         while self._dirty_queues:
@@ -134,7 +139,10 @@ class Desk:
 
     # --- colleagues
 
-    def _agents_changed(self, ids: tuple[UUID, ...]) -> None:
+    def _agents_changed(self, ids: Iterable[UUID]) -> bool:
+        return self._on_loop(lambda: self._tell_soon(ids))
+
+    def _tell_soon(self, ids: Iterable[UUID]) -> None:
         self._dirty_agents.update(ids)
         self._begin("agents", self._tell_agents)
 
@@ -258,8 +266,8 @@ class Desk:
     async def close(self) -> None:
         """Stop everything and say that nobody is connected through here any more."""
         self._closed = True
-        pairing.nudged.remove(self._nudged)
-        conversations.changed_agents.remove(self._agents_changed)
+        pairing.nudged.takers.remove(self._nudged)
+        conversations.changed_agents.takers.remove(self._agents_changed)
         tasks = [*self._background, *self._once.values(), self._first_renewal]
         for task in tasks:
             task.cancel()

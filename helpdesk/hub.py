@@ -14,7 +14,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from asgiref.sync import async_to_sync
@@ -22,6 +22,7 @@ from channels.layers import get_channel_layer
 from django.db import connection, transaction
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 GROUP = "desk"
 WAITING_EVENTS = 20_000  # to be published; beyond it the oldest are dropped
@@ -248,3 +249,21 @@ def call_on_loop(function: Callable[[], object]) -> bool:
             loop.call_soon_threadsafe(function)
             return True
     return False
+
+
+class Errand(Generic[T]):
+    """Work that the desks of this process do in the background, after the caller's
+    commit. Each takes it from any thread and says whether it could; where none does,
+    as in a command, it is done at once."""
+
+    def __init__(self, at_once: Callable[[T], object]) -> None:
+        self.takers: list[Callable[[T], bool]] = []
+        self._at_once = at_once
+
+    def after_commit(self, what: T) -> None:
+        transaction.on_commit(lambda: self._give(what), robust=True)
+
+    def _give(self, what: T) -> None:
+        taken = [take(what) for take in self.takers]
+        if not any(taken):
+            self._at_once(what)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-from django.db import transaction
 
 from .. import hub, protocol, snapshots, uploads, writer
 from ..database import db_now
@@ -123,10 +121,6 @@ def _queues(conversation: Conversation, left: int | None) -> tuple[int, ...]:
     return tuple(sorted(queue for queue in concerned if queue is not None))
 
 
-# A running desk registers here to tell of agents in the background (desk.py).
-changed_agents: list[Callable[[tuple[UUID, ...]], None]] = []
-
-
 def tell_agent(agent: Agent) -> None:
     """Announce a changed agent to colleagues, and how their queues are staffed now."""
     tell_agents([agent])
@@ -135,17 +129,7 @@ def tell_agent(agent: Agent) -> None:
 def tell_agents(agents: Sequence[Agent]) -> None:
     """After the caller's commit, and after what it announces itself: an end and what
     it sets off change the same agent twice, and nobody waits to see the load."""
-    ids = tuple(agent.pk for agent in agents)
-    transaction.on_commit(lambda: _changed(ids), robust=True)
-
-
-def _changed(ids: tuple[UUID, ...]) -> None:
-    def dirty() -> None:
-        for call in changed_agents:
-            call(ids)
-
-    if not (changed_agents and hub.call_on_loop(dirty)):
-        announce_agents(ids)  # no server runs in this process
+    changed_agents.after_commit({agent.pk for agent in agents})
 
 
 def announce_agents(ids: Iterable[UUID]) -> None:
@@ -155,3 +139,6 @@ def announce_agents(ids: Iterable[UUID]) -> None:
         audiences = (f"agent.{shown.id}", *(f"queue.{each}" for each in shown.queues))
         lines = tuple(int(each) for each in shown.queues)
         hub.announce(hub.Event(audiences, frame, lines=lines))
+
+
+changed_agents = hub.Errand(announce_agents)

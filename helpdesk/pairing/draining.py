@@ -237,30 +237,22 @@ def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
 
 # --- draining when something happens
 
-# A running desk registers here to drain in the background (desk.py).
-nudged: list[Any] = []
-
 
 def nudge(queue_ids: Iterable[int]) -> None:
     """Something may have added a slot, or somebody to the line: drain these queues
     after the caller's commit. From any thread."""
-    queues = tuple(queue_ids)
-    if queues:
-        transaction.on_commit(lambda: _nudge(queues), robust=True)
+    if queues := tuple(queue_ids):
+        nudged.after_commit(queues)
 
 
-def _nudge(queues: tuple[int, ...]) -> None:
-    def dirty() -> None:
-        for call in nudged:
-            call(queues)
-
-    if nudged and hub.call_on_loop(dirty):
-        return
-    # No server runs in this process (a command): do it here.
+def _drain_all(queues: tuple[int, ...]) -> None:
     again = True
     while again:
         with transaction.atomic():
             again = drain(queues) == DRAIN
+
+
+nudged = hub.Errand(_drain_all)
 
 
 def with_waiting() -> list[int]:

@@ -16,9 +16,8 @@ from uuid import UUID
 from django.db import connection
 
 KIND = 0x68656C70  # of advisory lock: others may use them in the same database
-BUCKETS = (
-    128  # few, since a batch holds as many; PostgreSQL's table of locks is bounded
-)
+# Few, since a batch holds as many; PostgreSQL's table of locks is bounded.
+BUCKETS = 128
 
 
 def bucket(sender: UUID, client_id: str) -> int:

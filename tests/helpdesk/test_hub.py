@@ -241,6 +241,28 @@ async def test_what_is_undone_is_never_heard(shop: Shop) -> None:
     assert "typing" not in [frame["type"] for frame in await cora.heard_so_far()]
 
 
+async def test_an_errand_is_a_desks_after_the_commit_or_done_at_once(
+    transactional_db: None,
+) -> None:
+    done: list[str] = []
+    taken: list[str] = []
+    errand = hub.Errand(done.append)
+
+    def take(what: str) -> bool:
+        taken.append(what)
+        return what != "no loop"
+
+    def run(what: str) -> None:
+        errand.after_commit(what)
+        assert what not in done + taken
+
+    await stored(run, "no desk")
+    errand.takers.append(take)
+    await stored(run, "a desk")
+    await stored(run, "no loop")
+    assert (done, taken) == (["no desk", "no loop"], ["a desk", "no loop"])
+
+
 # --- two operating-system processes, and Valkey goes away
 
 
