@@ -1,6 +1,9 @@
 """What happens when nobody acts. All times live in the database, so a restart
 forgets none, and every process may run this at once: each step changes only what is
 still as it believes, under the row's lock.
+
+Most of the time there is nothing to do, which one query finds out (`_anything`).
+Whatever a step would find must be found by it too.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 from django.apps import apps
@@ -17,6 +21,7 @@ from django.db.models import F, QuerySet
 from . import conversations, followups, pairing, presence, reasons, uploads
 from .database import db_now
 from .models import Assignment, Conversation, Queue
+from .written import Look
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +41,7 @@ def tick() -> list[int]:
     lease forgives (desk.py), and only then may anybody be missed. As long as it is in
     doubt whether there was one, people are noticed, and nothing follows from it."""
     now = db_now()
-    if not presence.desk_is_up(now):
+    if not anything.finds(now) or not presence.desk_is_up(now):
         return []
     _try(now, presence.sweep, notice_agents, notice_customers)
     if not presence.in_doubt(now):
@@ -44,7 +49,33 @@ def tick() -> list[int]:
         if not presence.is_lenient(now):
             _try(now, requeue_of_lost_agents, abandon)
     _try(now, followups.queue_due, tell_of_changed_agents, uploads.purge_unused)
-    return pairing.with_waiting()
+    return list(pairing.with_waiting().values_list("pk", flat=True))
+
+
+def _anything(now: dt.datetime) -> list[QuerySet[Any]]:
+    """What the steps would find, or more: a yes costs a tick, a wrong no a customer."""
+    return [
+        *presence.swept(now),
+        presence.unsettled(now),
+        _newly_gone(now),
+        _returned(now),
+        _rung_in_vain(now),
+        _customers_gone(now),
+        _customers_back(now),
+        _with_lost_agents(),
+        _with_lost_customers(),
+        _silent(now),
+        _expired(now),
+        pairing.due(now),
+        pairing.fallen_silent(now, TICK_SECONDS),
+        pairing.wrapped_up(now, TICK_SECONDS),
+        followups.unseen(now),
+        uploads.unused(now),
+        pairing.with_waiting(),
+    ]
+
+
+anything = Look(_anything)
 
 
 def _try(now: dt.datetime, *steps: Callable[[dt.datetime], object]) -> None:
@@ -67,7 +98,7 @@ def lapse_offers() -> list[int]:
 
 def lapse_due(now: dt.datetime) -> list[int]:
     queues: list[int] = []
-    for offer_id in pairing.lapse_due(now):
+    for offer_id in list(pairing.due(now).order_by("pk").values_list("pk", flat=True)):
         with transaction.atomic():
             queues += pairing.lapse(offer_id)
     return queues
@@ -94,17 +125,32 @@ def forgive(now: dt.datetime) -> None:
 
 def notice_agents(now: dt.datetime) -> None:
     """Since when agents who hold conversations are gone."""
-    here = presence.live(now).values("person")
-    _agents().filter(gone_at=None).exclude(pk__in=here).update(gone_at=now)
-    returned = _agents().filter(gone_at__isnull=False, pk__in=here)
-    for agent_id in returned.values_list("pk", flat=True):
+    _newly_gone(now).update(gone_at=now)
+    for agent_id in _returned(now).values_list("pk", flat=True):
         agent_returned(agent_id)
+    for agent_id in _rung_in_vain(now).values_list("pk", flat=True):
+        with transaction.atomic():
+            pairing.withdraw_from(agent_id)
+
+
+def _here(now: dt.datetime) -> QuerySet[Any, Any]:
+    return presence.live(now).values("person")
+
+
+def _newly_gone(now: dt.datetime) -> QuerySet[Any]:
+    return _agents().filter(gone_at=None).exclude(pk__in=_here(now))
+
+
+def _returned(now: dt.datetime) -> QuerySet[Any]:
+    return _agents().filter(gone_at__isnull=False, pk__in=_here(now))
+
+
+def _rung_in_vain(now: dt.datetime) -> QuerySet[Any]:
+    """Agents who are gone while an offer rings for them."""
     rings_for = _agents().filter(
         assignments__kind=Assignment.Kind.OFFER, assignments__ended_at=None
     )
-    for agent_id in rings_for.exclude(pk__in=here).values_list("pk", flat=True):
-        with transaction.atomic():
-            pairing.withdraw_from(agent_id)
+    return rings_for.exclude(pk__in=_here(now))
 
 
 def agent_moved(agent_id: UUID) -> None:
@@ -119,8 +165,9 @@ def agent_moved(agent_id: UUID) -> None:
 
 def tell_of_changed_agents(now: dt.datetime) -> None:
     """What changes by itself: activity and wrap-up."""
-    changed = pairing.fallen_silent(now, TICK_SECONDS)
-    for agent in changed + pairing.wrapped_up(now, TICK_SECONDS):
+    silent = pairing.fallen_silent(now, TICK_SECONDS)
+    free = pairing.wrapped_up(now, TICK_SECONDS).values("agent_id")
+    for agent in silent | _agents().filter(pk__in=free):
         conversations.tell_agent(agent)
 
 
@@ -148,21 +195,30 @@ def agent_returned(agent_id: UUID) -> None:
 
 def notice_customers(now: dt.datetime) -> None:
     """Since when customers with an open conversation are gone."""
-    here = presence.live(now).values("person")
-    ours = Conversation.objects.filter(state__in=conversations.OPEN, left=False)
-    gone = ours.filter(customer_gone_at=None).exclude(customer_id__in=here)
-    back = ours.filter(customer_gone_at__isnull=False, customer_id__in=here)
-    _set_gone(gone, now)
-    _set_gone(back, None)
+    _set_gone(_customers_gone(now), now)
+    _set_gone(_customers_back(now), None)
+
+
+def _customers_gone(now: dt.datetime) -> QuerySet[Conversation]:
+    here = _in_talk().filter(customer_gone_at=None)
+    return here.exclude(customer_id__in=_here(now))
+
+
+def _customers_back(now: dt.datetime) -> QuerySet[Conversation]:
+    gone = _in_talk().filter(customer_gone_at__isnull=False)
+    return gone.filter(customer_id__in=_here(now))
+
+
+def _in_talk() -> QuerySet[Conversation]:
+    """Open, and expected to be here."""
+    return Conversation.objects.filter(state__in=conversations.OPEN, left=False)
 
 
 def customer_moved(customer_id: UUID) -> None:
     """A customer's first socket opened or the last one closed."""
     now = db_now()
     gone = None if customer_id in presence.connected([customer_id]) else now
-    ours = Conversation.objects.filter(
-        customer_id=customer_id, state__in=conversations.OPEN, left=False
-    )
+    ours = _in_talk().filter(customer_id=customer_id)
     _set_gone(ours.exclude(customer_gone_at__isnull=gone is None), gone)
 
 
@@ -178,12 +234,8 @@ def _set_gone(changed: QuerySet[Conversation], gone: dt.datetime | None) -> None
 
 def tell_of_lost_agents(now: dt.datetime) -> None:
     """The customer reads that the agent lost connection and that the place is kept."""
-    since = now - dt.timedelta(seconds=CUSTOMER_TOLD_SECONDS)
-    lost = Conversation.objects.filter(
-        state=ACTIVE, agent_lost_at=None, agent__gone_at__lte=since
-    )
     with transaction.atomic():
-        for conversation in _each_locked(lost):
+        for conversation in _each_locked(_agent_lost(now)):
             name = conversation.agent.name if conversation.agent else ""
             conversations.change(conversation, agent_lost_at=now)
             conversations.say_event(
@@ -195,11 +247,20 @@ def tell_of_lost_agents(now: dt.datetime) -> None:
             conversations.tell(conversation)
 
 
+def _agent_lost(now: dt.datetime) -> QuerySet[Conversation]:
+    since = now - dt.timedelta(seconds=CUSTOMER_TOLD_SECONDS)
+    return _with_lost_agents().filter(agent_lost_at=None, agent__gone_at__lte=since)
+
+
+def _with_lost_agents() -> QuerySet[Conversation]:
+    return Conversation.objects.filter(state=ACTIVE, agent__gone_at__isnull=False)
+
+
 def requeue_of_lost_agents(now: dt.datetime) -> None:
     for seconds in _used("lost_after_seconds"):
         since = now - dt.timedelta(seconds=seconds)
-        held = Conversation.objects.filter(
-            state=ACTIVE, queue__lost_after_seconds=seconds, agent__gone_at__lte=since
+        held = _with_lost_agents().filter(
+            queue__lost_after_seconds=seconds, agent__gone_at__lte=since
         )
         for agent_id in sorted(set(held.values_list("agent_id", flat=True))):
             _requeue_all(agent_id, held.filter(agent_id=agent_id))
@@ -218,23 +279,23 @@ def abandon(now: dt.datetime) -> None:
     """Waiting customers who have been gone for the queue's time."""
     for seconds in _used("abandoned_after_seconds"):
         since = now - dt.timedelta(seconds=seconds)
-        gone = Conversation.objects.filter(
-            state=WAITING,
-            left=False,
-            queue__abandoned_after_seconds=seconds,
-            customer_gone_at__lte=since,
+        gone = _with_lost_customers().filter(
+            queue__abandoned_after_seconds=seconds, customer_gone_at__lte=since
         )
         with transaction.atomic():
             for conversation in _each_locked(gone):
                 conversations.end(conversation, outcome="abandoned", by="clock")
 
 
+def _with_lost_customers() -> QuerySet[Conversation]:
+    return Conversation.objects.filter(
+        state=WAITING, left=False, customer_gone_at__isnull=False
+    )
+
+
 def warn_idle(now: dt.datetime) -> None:
-    silent = Conversation.objects.filter(
-        state=ACTIVE, said_at__lte=now - dt.timedelta(seconds=IDLE_SECONDS)
-    ).exclude(idle_warned_at__gte=F("said_at"))
     with transaction.atomic():
-        for conversation in _each_locked(silent):
+        for conversation in _each_locked(_silent(now)):
             minutes = (EXPIRED_SECONDS - IDLE_SECONDS) // 60
             conversations.change(conversation, idle_warned_at=now)
             conversations.say_event(
@@ -245,20 +306,30 @@ def warn_idle(now: dt.datetime) -> None:
             )
 
 
+def _silent(now: dt.datetime) -> QuerySet[Conversation]:
+    since = now - dt.timedelta(seconds=IDLE_SECONDS)
+    silent = Conversation.objects.filter(state=ACTIVE, said_at__lte=since)
+    return silent.exclude(idle_warned_at__gte=F("said_at"))
+
+
 def expire_idle(now: dt.datetime) -> None:
-    """Never without a warning some minutes before."""
-    minutes = dt.timedelta(seconds=EXPIRED_SECONDS - IDLE_SECONDS)
-    silent = Conversation.objects.filter(
-        state=ACTIVE,
-        said_at__lte=now - dt.timedelta(seconds=EXPIRED_SECONDS),
-        idle_warned_at__gte=F("said_at"),
-        idle_warned_at__lte=now - minutes,
-    )
+    silent = _expired(now)
     for agent_id in sorted(set(silent.values_list("agent_id", flat=True))):
         with transaction.atomic():
             conversations.lock_agents(agent_id)
             for conversation in _each_locked(silent.filter(agent_id=agent_id)):
                 conversations.end(conversation, outcome="expired", by="clock")
+
+
+def _expired(now: dt.datetime) -> QuerySet[Conversation]:
+    """Never without a warning some minutes before."""
+    minutes = dt.timedelta(seconds=EXPIRED_SECONDS - IDLE_SECONDS)
+    return Conversation.objects.filter(
+        state=ACTIVE,
+        said_at__lte=now - dt.timedelta(seconds=EXPIRED_SECONDS),
+        idle_warned_at__gte=F("said_at"),
+        idle_warned_at__lte=now - minutes,
+    )
 
 
 def _used(setting: str) -> list[int]:

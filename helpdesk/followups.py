@@ -41,7 +41,7 @@ def queue_due(now: dt.datetime) -> None:
     """Note the mails that are due. Safe to run in several processes at once."""
     if not settings.HELPDESK_PUBLIC_URL:
         return  # no address under which a link could be opened
-    for pk in _unseen(now).order_by("pk").values_list("pk", flat=True):
+    for pk in unseen(now).order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
             conversation = conversations.locked(pk)
             missed = missed_by(conversation)
@@ -49,7 +49,7 @@ def queue_due(now: dt.datetime) -> None:
                 _queue(conversation, missed[-1].seq, now)
 
 
-def _unseen(now: dt.datetime) -> QuerySet[Conversation]:
+def unseen(now: dt.datetime) -> QuerySet[Conversation]:
     """Those whose customer has an address and has not seen the end. Two indexes, of
     what is held and of what has ended lately, keep this small."""
     ended = Q(state="ended", ended_at__gt=now - dt.timedelta(seconds=ENDED_SECONDS))

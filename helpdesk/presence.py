@@ -10,12 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from .database import db_now
 from .models import Connection, ServerProcess, new_id
+from .written import Written
 
 LEASE_SECONDS = 45
 RENEW_SECONDS = 15  # two renewals may fail before anybody is missed
@@ -90,7 +92,11 @@ def vouch(process: UUID) -> None:
 
 def in_doubt(now: dt.datetime) -> bool:
     """Whether the desk may have been down a moment ago."""
-    return ServerProcess.objects.filter(alive_until__gt=now, settled=False).exists()
+    return unsettled(now).exists()
+
+
+def unsettled(now: dt.datetime) -> QuerySet[ServerProcess]:
+    return ServerProcess.objects.filter(alive_until__gt=now, settled=False)
 
 
 def desk_is_up(now: dt.datetime) -> bool:
@@ -128,8 +134,7 @@ def leave(process: UUID, person: UUID) -> bool:
 
 def connected(people: Iterable[UUID]) -> set[UUID]:
     """Which of these people have a live lease."""
-    found = live(db_now()).filter(person__in=tuple(people))
-    return set(found.values_list("person", flat=True))
+    return set(_connected(db_now(), people))
 
 
 def live(now: dt.datetime) -> QuerySet[Connection]:
@@ -138,10 +143,24 @@ def live(now: dt.datetime) -> QuerySet[Connection]:
     )
 
 
+_connected = Written(
+    lambda now, people: (
+        live(now).filter(person__in=people).values_list("person", flat=True)
+    )
+)
+
+
 def sweep(now: dt.datetime) -> None:
     """Forget processes that fell silent and polls that ended. Safe to run twice."""
-    ServerProcess.objects.filter(alive_until__lte=now).delete()
-    Connection.objects.filter(until__lte=now).delete()
+    for forgotten in swept(now):
+        forgotten.delete()
+
+
+def swept(now: dt.datetime) -> tuple[QuerySet[Any], ...]:
+    return (
+        ServerProcess.objects.filter(alive_until__lte=now),
+        Connection.objects.filter(until__lte=now),
+    )
 
 
 def retire(process: UUID) -> None:

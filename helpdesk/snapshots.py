@@ -27,6 +27,7 @@ from .models import (
 )
 from .pace import SAMPLES, wait_range
 from .protocol import wire_time
+from .written import Written
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -114,7 +115,7 @@ def line(queue_ids: Iterable[int]) -> Any:
     """Who waits, first come first served: a rescue before the others, then by the
     time since when. Left messages stand in no line."""
     waiting = Conversation.objects.filter(
-        queue_id__in=tuple(queue_ids), state=Conversation.State.WAITING, left=False
+        queue_id__in=queue_ids, state=Conversation.State.WAITING, left=False
     )
     return waiting.order_by("queue_id", *LINE_ORDER)
 
@@ -145,14 +146,7 @@ class Place(NamedTuple):
 
 def places(queue_ids: Iterable[int]) -> list[Place]:
     """Of everybody who waits in these queues; position 1 is next."""
-    queue_ids = tuple(queue_ids)
-    if not queue_ids:
-        return []
-    ranked = line(queue_ids).annotate(
-        rank=Window(RowNumber(), partition_by=F("queue_id"), order_by=LINE_ORDER)
-    )
-    facts = ("version", "seq", "read_by_customer", "read_by_agent")
-    rows = list(ranked.values_list("pk", "customer_id", "queue_id", *facts, "rank"))
+    rows = _ranked(queue_ids)
     if not rows:
         return []
     now = db_now()
@@ -165,6 +159,20 @@ def places(queue_ids: Iterable[int]) -> list[Place]:
         Place(pk, whose, queue, version, seq, theirs, ours, turn_in(queue, rank))
         for pk, whose, queue, version, seq, theirs, ours, rank in rows
     ]
+
+
+_ranked = Written(
+    lambda queue_ids: (
+        line(queue_ids)
+        .annotate(
+            rank=Window(RowNumber(), partition_by=F("queue_id"), order_by=LINE_ORDER)
+        )
+        .values_list(
+            *("pk", "customer_id", "queue_id", "version"),
+            *("seq", "read_by_customer", "read_by_agent", "rank"),
+        )
+    )
+)
 
 
 def turns(queue_ids: Iterable[int]) -> dict[UUID, Turn]:
@@ -187,13 +195,20 @@ def waiting_for_customers(ids: Iterable[UUID]) -> dict[UUID, protocol.Conversati
 
 def _handed_out(queue: int, now: dt.datetime) -> list[dt.datetime]:
     """When the queue's latest conversations found their agents, within the hour."""
-    recent = Assignment.objects.filter(
-        conversation__queue_id=queue,
-        kind=Assignment.Kind.HOLD,
-        started_at__gt=now - dt.timedelta(seconds=PACE_SECONDS),
+    return _holds_since(queue, now - dt.timedelta(seconds=PACE_SECONDS))
+
+
+_holds_since = Written(
+    lambda queue, since: (
+        Assignment.objects.filter(
+            conversation__queue_id=queue,
+            kind=Assignment.Kind.HOLD,
+            started_at__gt=since,
+        )
+        .order_by("-started_at")
+        .values_list("started_at", flat=True)[:SAMPLES]
     )
-    newest = recent.order_by("-started_at").values_list("started_at", flat=True)
-    return list(newest[:SAMPLES])
+)
 
 
 def _public(conversation: Conversation, turn: Turn) -> dict[str, Any]:
@@ -337,10 +352,12 @@ SYSTEM = protocol.Author("system", "", "")
 
 
 def agent_names(ids: Iterable[UUID]) -> dict[UUID, str]:
-    wanted = tuple(ids)
-    if not wanted:
-        return {}
-    return dict(_agents().filter(pk__in=wanted).values_list("pk", "name"))
+    return dict(_agent_names(ids))
+
+
+_agent_names = Written(
+    lambda pks: _agents().filter(pk__in=pks).order_by().values_list("pk", "name")
+)
 
 
 # --- agents and queues
@@ -348,8 +365,7 @@ def agent_names(ids: Iterable[UUID]) -> dict[UUID, str]:
 
 def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
     """In the order of their names."""
-    chosen = _agents().filter(pk__in=tuple(ids)).order_by("name")
-    found = list(chosen.select_related("status_set_by"))
+    found = _agents_by_name(ids)
     everybody = [each.pk for each in found]
     leased = loads(everybody, now)
     wrapping = wrap_ups(everybody, now)
@@ -373,16 +389,31 @@ def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
     ]
 
 
+_agents_by_name = Written(
+    lambda pks: (
+        _agents().filter(pk__in=pks).order_by("name").select_related("status_set_by")
+    )
+)
+
+
 def _agent_name(row: Agent | None) -> protocol.AgentName | None:
     return protocol.AgentName(str(row.pk), row.name) if row else None
 
 
 def _queues_staffed(agent_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    members = QueueMembership.objects.filter(agent_id__in=agent_ids)
     staffed: dict[UUID, list[str]] = {}
-    for agent_id, queue_id in members.order_by("pk").values_list("agent", "queue"):
+    for agent_id, queue_id in _memberships(agent_ids):
         staffed.setdefault(agent_id, []).append(str(queue_id))
     return staffed
+
+
+_memberships = Written(
+    lambda agent_ids: (
+        QueueMembership.objects.filter(agent_id__in=agent_ids)
+        .order_by("pk")
+        .values_list("agent_id", "queue_id")
+    )
+)
 
 
 def is_active(row: Agent, now: dt.datetime) -> bool:
@@ -501,18 +532,34 @@ def _seconds(since: dt.datetime | None, now: dt.datetime) -> int:
 def loads(agent_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, int]:
     """How many slots are leased: offers that ring, what is held, and what is being
     wrapped up. To decide on it, lock the agents' rows first."""
-    leases = Assignment.objects.filter(
-        Q(ended_at=None) | Q(free_at__gt=now), agent_id__in=tuple(agent_ids)
+    return dict(_loads(now, agent_ids))
+
+
+_loads = Written(
+    lambda now, agent_ids: (
+        Assignment.objects.filter(
+            Q(ended_at=None) | Q(free_at__gt=now), agent_id__in=agent_ids
+        )
+        .order_by()
+        .values_list("agent_id")
+        .annotate(Count("pk"))
     )
-    counted = leases.order_by().values("agent_id").annotate(load=Count("pk"))
-    return {row["agent_id"]: row["load"] for row in counted}
+)
 
 
 def wrap_ups(agent_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, dt.datetime]:
     """Until when agents wrap up: the last of their slots that are not free yet."""
-    leases = Assignment.objects.filter(free_at__gt=now, agent_id__in=tuple(agent_ids))
-    last = leases.order_by().values("agent_id").annotate(until=Max("free_at"))
-    return {row["agent_id"]: row["until"] for row in last}
+    return dict(_wrap_ups(now, agent_ids))
+
+
+_wrap_ups = Written(
+    lambda now, agent_ids: (
+        Assignment.objects.filter(free_at__gt=now, agent_id__in=agent_ids)
+        .order_by()
+        .values_list("agent_id")
+        .annotate(Max("free_at"))
+    )
+)
 
 
 def load(agent_id: UUID, now: dt.datetime) -> int:

@@ -69,9 +69,10 @@ def block(agent: Agent, frame: protocol.Block) -> protocol.Frame:
     pairing.audit(
         agent, "block", conversation, reason=reason, until=str(customer.blocked_until)
     )
-    conversations.end(conversation, outcome="resolved", by="agent", name=agent.name)
+    shown = conversations.end(
+        conversation, outcome="resolved", by="agent", name=agent.name
+    )
     hub.announce(hub.Event((f"customer.{customer.pk}",), code=BLOCKED))
-    (shown,) = snapshots.many_for_staff([conversation])
     return protocol.ConversationAck(id=frame.id, conversation=shown)
 
 

@@ -27,6 +27,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.http import content_disposition_header
@@ -257,9 +258,7 @@ def purge_unused(now: dt.datetime) -> int:
     """Delete what no message carried within the hour, and say how many. Safe to run
     twice at once and beside a message that takes the file at this moment: a row is
     deleted only while it is unused, and a file only by whoever deleted its row."""
-    old = Attachment.objects.filter(
-        message=None, created_at__lt=now - dt.timedelta(seconds=UNUSED_SECONDS)
-    )
+    old = unused(now)
     purged = 0
     for pk, name in old.values_list("pk", "file")[:PURGED_AT_ONCE]:
         deleted, _ = old.filter(pk=pk).delete()
@@ -267,6 +266,11 @@ def purge_unused(now: dt.datetime) -> int:
             transaction.on_commit(functools.partial(_remove, name))
             purged += 1
     return purged
+
+
+def unused(now: dt.datetime) -> QuerySet[Attachment]:
+    since = now - dt.timedelta(seconds=UNUSED_SECONDS)
+    return Attachment.objects.filter(message=None, created_at__lt=since)
 
 
 # --- showing -------------------------------------------------------------------

@@ -19,14 +19,15 @@ APPS = ("helpdesk", "agents", "customers")
 LEVELS = {
     "ground": """
         errors filetypes log models origins protocol reasons refusals
-        secrets whys words
+        secrets tally whys words
     """,
     "rules": "hours pace",  # pure: values in, a value out
-    "machinery": "database hub limits newest pictures presence writer",
+    "machinery": "database hub limits newest pictures presence writer written",
     "what is shown": "uploads snapshots",
     "verbs": "conversations pairing supervising",
     "outside": """
-        admin clock consumers desk followups health templatetags transcripts voices
+        admin clock consumers desk followups health metrics prometheus templatetags
+        transcripts voices
     """,
     "wiring": """
         __init__ __main__ apps asgi checks door embedded first_start management serving

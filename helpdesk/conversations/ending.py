@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from uuid import UUID
 
-from .. import snapshots
+from .. import protocol, snapshots
 from ..database import db_now
 from ..errors import Ended
 from ..models import Assignment, Conversation, Transfer
@@ -20,15 +20,16 @@ def end(
     by: str,
     sender: UUID | None = None,
     name: str = "",
-) -> None:
+) -> protocol.StaffConversation:
     """End a conversation and free its slot; its row and its agent's are locked.
-    Raises Ended. The caller nudges the agent's queues afterwards (pairing.nudge),
+    Returns what staff are told. Raises Ended. The caller nudges the agent's queues afterwards (pairing.nudge),
     since a slot may have become free."""
     if conversation.state == Conversation.State.ENDED:
         raise Ended
     now = db_now()
     release(conversation, now, why="ended")
-    withdraw(conversation, "customer_left")
+    if conversation.state == Conversation.State.WAITING:
+        withdraw(conversation, "customer_left")
     drop_transfer(conversation)
     change(
         conversation,
@@ -44,7 +45,7 @@ def end(
         _ended_text(by, name),
         {"by": by, "name": name, "outcome": outcome},
     )
-    tell(conversation, moved=not conversation.left)
+    return tell(conversation, moved=not conversation.left)
 
 
 def _ended_text(by: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import protocol, snapshots
+from .. import protocol
 from ..errors import ConversationUnknown, Ended, Forbidden, NotYours, TooLong
 from ..models import Assignment, Conversation, QueueMembership
 from .ending import end
@@ -20,16 +20,14 @@ TAGS, TAG_CHARS = 20, 40
 def end_by_agent(agent: Agent, frame: protocol.AgentEnd) -> protocol.Frame:
     """Raises ConversationUnknown, NotYours, Ended."""
     conversation = held(agent, frame.conversation)
-    end(
+    ended = end(
         conversation,
         outcome=frame.outcome or "resolved",
         by="agent",
         sender=agent.pk,
         name=agent.name,
     )
-    return protocol.ConversationAck(
-        id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
-    )
+    return protocol.ConversationAck(id=frame.id, conversation=ended)
 
 
 def held(
@@ -70,10 +68,7 @@ def tag(agent: Agent, frame: protocol.Tag) -> protocol.Frame:
         raise TooLong(f"tags: at most {TAGS} of at most {TAG_CHARS} characters.")
     conversation = held(agent, frame.conversation, or_supervised=True)
     change(conversation, tags=tags)
-    tell(conversation)
-    return protocol.ConversationAck(
-        id=frame.id, conversation=snapshots.many_for_staff([conversation])[0]
-    )
+    return protocol.ConversationAck(id=frame.id, conversation=tell(conversation))
 
 
 def readable(agent: Agent, wanted: str) -> Conversation:

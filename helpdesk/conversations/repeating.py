@@ -9,6 +9,7 @@ from .. import protocol, writer
 from ..database import db_now
 from ..models import Message, Receipt
 from ..protocol import wire_time
+from ..written import Written
 
 
 def once(sender: UUID, client_id: str, act: Callable[[], protocol.Frame]) -> bytes:
@@ -27,10 +28,9 @@ def once(sender: UUID, client_id: str, act: Callable[[], protocol.Frame]) -> byt
 
 def answered(sender: UUID, client_id: str) -> bytes | None:
     """The first ack of an id that this sender has used, in any conversation."""
-    used = {"sender": sender, "client_id": client_id}
-    if receipt := Receipt.objects.filter(**used).first():
-        return protocol.encode(receipt.ack)
-    if message := Message.objects.filter(**used).first():
+    for ack in _receipts(sender, client_id):
+        return protocol.encode(ack)
+    for message in _posts(sender, client_id):
         return protocol.encode(
             protocol.PostAck(
                 id=client_id,
@@ -41,3 +41,15 @@ def answered(sender: UUID, client_id: str) -> bytes | None:
             )
         )
     return None
+
+
+_receipts = Written(
+    lambda sender, client_id: Receipt.objects.filter(
+        sender=sender, client_id=client_id
+    ).values_list("ack", flat=True)
+)
+_posts = Written(
+    lambda sender, client_id: Message.objects.filter(
+        sender=sender, client_id=client_id
+    ).order_by()
+)

@@ -13,6 +13,7 @@ from django.db.models import F
 from .. import snapshots
 from ..database import Outdated
 from ..models import Conversation, Transfer
+from ..written import Written
 
 OPEN = (Conversation.State.WAITING, Conversation.State.ACTIVE)
 
@@ -27,9 +28,13 @@ def find(wanted: str) -> Conversation | None:
     if not re.fullmatch(r"[0-9a-f-]{36}", wanted):
         return None
     try:
-        return Conversation.objects.filter(pk=UUID(wanted)).first()
+        (found,) = _find(UUID(wanted)) or (None,)
     except ValueError:
         return None
+    return found
+
+
+_find = Written(lambda pk: Conversation.objects.filter(pk=pk))
 
 
 def locked(pk: UUID) -> Conversation:
@@ -45,9 +50,25 @@ def locked_all(pks: Iterable[UUID]) -> dict[UUID, Conversation]:
     is then, but what it joins (agent, queue, transfer) as it was before.
     """
     wanted = tuple(pks)
-    rows = Conversation.objects.select_for_update(no_key=True)
-    list(rows.filter(pk__in=wanted).order_by("pk").values_list("pk"))
-    return {row.pk: row for row in _with_relations().filter(pk__in=wanted)}
+    _lock(wanted)
+    return {row.pk: row for row in _with_relations(wanted)}
+
+
+_lock = Written(
+    lambda pks: (
+        Conversation.objects.select_for_update(no_key=True)
+        .filter(pk__in=pks)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+_with_relations = Written(
+    lambda pks: (
+        Conversation.objects.select_related(*snapshots.RELATED)
+        .filter(pk__in=pks)
+        .order_by("pk")
+    )
+)
 
 
 def locked_with_holder(found: Conversation) -> Conversation:
@@ -63,13 +84,18 @@ def locked_with_holder(found: Conversation) -> Conversation:
 
 def lock_agents(*agent_ids: UUID | None) -> None:
     """Before the conversations that they hold, and by id, as the lock order says."""
-    agents = apps.get_model("agents", "Agent").objects.order_by("pk")
-    concerned = {agent_id for agent_id in agent_ids if agent_id}
-    list(agents.select_for_update(no_key=True).filter(pk__in=concerned))
+    _lock_agents({agent_id for agent_id in agent_ids if agent_id})
 
 
-def _with_relations() -> Any:
-    return Conversation.objects.select_related(*snapshots.RELATED)
+_lock_agents = Written(
+    lambda pks: (
+        apps.get_model("agents", "Agent")
+        .objects.select_for_update(no_key=True)
+        .filter(pk__in=pks)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
 
 
 def change(conversation: Conversation, **fields: Any) -> None:

@@ -79,10 +79,12 @@ def tell(
     *also: UUID,
     moved: bool = False,
     left_queue: int | None = None,
-) -> None:
-    """Announce a changed conversation. `also`: agents who held it until now. `moved`:
-    a line has changed. `left_queue`: in which it stood until now."""
-    tell_all([conversation], also, moved=moved, left_queue=left_queue)
+) -> protocol.StaffConversation:
+    """Announce a changed conversation, and return what staff are told. `also`: agents
+    who held it until now. `moved`: a line has changed. `left_queue`: in which it stood
+    until now."""
+    (told,) = tell_all([conversation], also, moved=moved, left_queue=left_queue)
+    return told
 
 
 def tell_all(
@@ -91,11 +93,10 @@ def tell_all(
     *,
     moved: bool = False,
     left_queue: int | None = None,
-) -> None:
+) -> list[protocol.StaffConversation]:
     former = tuple(f"agent.{agent}" for agent in also)
-    for conversation, staff in zip(
-        conversations, snapshots.many_for_staff(conversations), strict=True
-    ):
+    told = snapshots.many_for_staff(conversations)
+    for conversation, staff in zip(conversations, told, strict=True):
         mark = mark_of(conversation)
         queues = _queues(conversation, left_queue)
         lines = queues if moved else ()
@@ -111,6 +112,7 @@ def tell_all(
         frame = protocol.encode(protocol.Changed(shown))
         audience = f"customer.{conversation.customer_id}"
         hub.announce(hub.Event((audience,), frame, mark))
+    return told
 
 
 def _queues(conversation: Conversation, left: int | None) -> tuple[int, ...]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from .. import conversations, hub, presence, protocol, snapshots
 from ..database import db_now
 from ..models import Assignment, Conversation, Queue, QueueMembership
+from ..written import Written
 from . import holding, offers
 from .deciding import Pairing, Rule, Seat, Waiting, pair
 from .transfers import complete
@@ -20,6 +22,7 @@ from .transfers import complete
 if TYPE_CHECKING:
     from agents.models import Agent
 
+NOBODY = UUID(int=0)
 DRAIN = 200  # conversations given out in one transaction, at most
 BEHIND = 20  # looked at beyond the room there is, since some may have been passed on
 
@@ -27,12 +30,14 @@ BEHIND = 20  # looked at beyond the room there is, since some may have been pass
 def drain(queue_ids: Iterable[int]) -> int:
     """Give out what waits in these queues to whoever has room; returns how many were
     given out. When it is DRAIN, call again: there may be more. Idempotent."""
-    queues = _locked(_with_fallen_back(queue_ids))
-    if not queues or not _in_line([queue.pk for queue in queues]).exists():
+    queues = _locked(tuple(queue_ids))
+    # Who holds what is being transferred; nobody holds what waits.
+    holders = _holders([queue.pk for queue in queues])
+    if not holders:
         return 0
     now = db_now()
     rules = {queue.pk: rule_of(queue) for queue in queues}
-    seats = _seats(rules, now)
+    seats = _seats(rules, holders, now)
     room = sum(seat.capacity - seat.load for seat in seats)
     if not room:
         return 0
@@ -54,17 +59,15 @@ def rule_of(queue: Queue) -> Rule:
     )
 
 
-def _with_fallen_back(queue_ids: Iterable[int]) -> set[int]:
-    """Agents of a queue may also serve those queues that fall back on it."""
-    given = set(queue_ids)
-    falling = Queue.objects.filter(fallback_id__in=given)
-    return given | set(falling.values_list("pk", flat=True))
-
-
-def _locked(queue_ids: Iterable[int]) -> list[Queue]:
-    automatic = Queue.objects.exclude(strategy=Queue.Strategy.MANUAL)
-    rows = automatic.filter(pk__in=tuple(queue_ids)).order_by("pk")
-    return list(rows.select_for_update(no_key=True))
+# Agents of a queue may also serve those queues that fall back on it.
+_locked = Written(
+    lambda pks: (
+        Queue.objects.filter(Q(pk__in=pks) | Q(fallback_id__in=pks))
+        .exclude(strategy=Queue.Strategy.MANUAL)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+    )
+)
 
 
 def _in_line(queue_ids: Sequence[int]) -> Any:
@@ -79,19 +82,23 @@ def _in_line(queue_ids: Sequence[int]) -> Any:
     ).exclude(Exists(ringing))
 
 
-def _seats(rules: Mapping[int, Rule], now: dt.datetime) -> list[Seat]:
-    """The accepting agents of these queues and their fallbacks, their rows locked."""
-    fallbacks = {rule.fallback for rule in rules.values() if rule.fallback}
-    members = QueueMembership.objects.filter(queue_id__in={*rules, *fallbacks})
-    tiers: dict[UUID, dict[int, int]] = {}
-    for agent, queue, tier in members.values_list("agent_id", "queue_id", "priority"):
-        tiers.setdefault(agent, {})[queue] = tier
-    # Who holds what is being transferred loses a slot's lease: locked as well.
-    holders = _in_line([*rules]).exclude(agent=None).values_list("agent_id", flat=True)
-    concerned = holding.agents().filter(
-        Q(pk__in=tiers, status="online") | Q(pk__in=list(holders))
+_holders = Written(
+    lambda queue_ids: (
+        _in_line(queue_ids).order_by().values_list("agent_id", flat=True).distinct()
     )
-    rows = list(concerned.select_for_update(no_key=True).order_by("pk"))
+)
+
+
+def _seats(
+    rules: Mapping[int, Rule], holders: Iterable[UUID | None], now: dt.datetime
+) -> list[Seat]:
+    """The accepting agents of these queues and their fallbacks, their rows locked.
+    Holders lose a slot's lease: locked as well."""
+    fallbacks = {rule.fallback for rule in rules.values() if rule.fallback}
+    tiers: dict[UUID, dict[int, int]] = {}
+    for agent, queue, tier in _members({*rules, *fallbacks}):
+        tiers.setdefault(agent, {})[queue] = tier
+    rows = _lock_agents(tiers, [each or NOBODY for each in holders])
     locked = [row for row in rows if row.pk in tiers and row.status == "online"]
     # Load and presence are read after the locks: a slot taken meanwhile counts.
     loads = snapshots.loads((agent.pk for agent in locked), now)
@@ -111,27 +118,57 @@ def _seats(rules: Mapping[int, Rule], now: dt.datetime) -> list[Seat]:
     ]
 
 
+_members = Written(
+    lambda queue_ids: QueueMembership.objects.filter(
+        queue_id__in=queue_ids
+    ).values_list("agent_id", "queue_id", "priority")
+)
+_lock_agents = Written(
+    lambda members, holders: (
+        holding.agents()
+        .filter(Q(pk__in=members, status="online") | Q(pk__in=holders))
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list(
+            "pk", "name", "status", "capacity", "idle_since", "assigned_at", named=True
+        )
+    )
+)
+
+
 def _heads(queues: Sequence[Queue], most: int, now: dt.datetime) -> list[Waiting]:
     """The head of each line, as values."""
-    rows = []
-    for queue in queues:
-        line = _in_line([queue.pk]).select_related("pending_transfer")
-        rows += [(queue, row) for row in line.order_by(*snapshots.LINE_ORDER)[:most]]
+    head = _head(1 << most.bit_length())
+    rows = [(queue, row) for queue in queues for row in head([queue.pk])[:most]]
     passed = _passed([row for _, row in rows])
     last = _last_agents([row for queue, row in rows if queue.sticky])
     return [_waiting(queue, row, passed, last, now) for queue, row in rows]
 
 
+@cache
+def _head(most: int) -> Written[Any]:
+    return Written(
+        lambda queue_ids: (
+            _in_line(queue_ids)
+            .order_by(*snapshots.LINE_ORDER)
+            .values_list(
+                *("pk", "waiting_since", "rescued", "priority", "cycle", "customer_id"),
+                *("agent_id", "pending_transfer__at"),
+                named=True,
+            )[:most]
+        )
+    )
+
+
 def _waiting(
     queue: Queue,
-    row: Conversation,
+    row: Any,
     passed: Mapping[UUID, tuple[set[UUID], dt.datetime]],
     last: Mapping[UUID, UUID],
     now: dt.datetime,
 ) -> Waiting:
     agents, passed_at = passed.get(row.pk, (set(), None))
-    pending = conversations.pending_transfer(row)
-    asked = pending.at if pending else row.waiting_since
+    asked = row.pending_transfer__at or row.waiting_since
     waited = (now - asked).total_seconds()
     return Waiting(
         id=row.pk,
@@ -148,24 +185,33 @@ def _waiting(
 
 
 def _passed(
-    rows: Sequence[Conversation],
+    rows: Sequence[Any],
 ) -> dict[UUID, tuple[set[UUID], dt.datetime]]:
     """To whom each was offered in its present cycle, and until when."""
     cycles = {row.pk: row.cycle for row in rows}
-    made = Assignment.objects.filter(
-        conversation_id__in=cycles,
-        kind=Assignment.Kind.OFFER,
-        ended_at__isnull=False,
-    ).exclude(ended_why="missed")
-    found: dict[UUID, tuple[set[UUID], dt.datetime]] = {}
-    for each in made.order_by("ended_at"):
-        if each.cycle == cycles[each.conversation_id] and each.ended_at:
-            agents, _ = found.get(each.conversation_id, (set(), None))
-            found[each.conversation_id] = (agents | {each.agent_id}, each.ended_at)
+    found: dict[UUID, tuple[set[UUID], Any]] = {}
+    for conversation, agent, cycle, ended_at in _offers_past(cycles):
+        if cycle == cycles[conversation]:
+            agents, _ = found.get(conversation, (set(), None))
+            found[conversation] = (agents | {agent}, ended_at)
     return found
 
 
-def _last_agents(rows: Sequence[Conversation]) -> dict[UUID, UUID]:
+_offers_past = Written(
+    lambda conversation_ids: (
+        Assignment.objects.filter(
+            conversation_id__in=conversation_ids,
+            kind=Assignment.Kind.OFFER,
+            ended_at__isnull=False,
+        )
+        .exclude(ended_why="missed")
+        .order_by("ended_at")
+        .values_list("conversation_id", "agent_id", "cycle", "ended_at")
+    )
+)
+
+
+def _last_agents(rows: Sequence[Any]) -> dict[UUID, UUID]:
     """With whom each customer talked last, in an earlier conversation or this one."""
     customers = {row.customer_id for row in rows}
     held = Assignment.objects.filter(
@@ -213,8 +259,14 @@ def _still_waits(conversation: Conversation, agent: Agent) -> bool:
 
 def queues_of(agent_id: UUID) -> list[int]:
     """Of which queues the agent is a member."""
-    mine = QueueMembership.objects.filter(agent_id=agent_id)
-    return list(mine.values_list("queue_id", flat=True))
+    return _queues_of(agent_id)
+
+
+_queues_of = Written(
+    lambda agent_id: QueueMembership.objects.filter(agent_id=agent_id).values_list(
+        "queue_id", flat=True
+    )
+)
 
 
 def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
@@ -255,7 +307,7 @@ def _drain_all(queues: tuple[int, ...]) -> None:
 nudged = hub.Errand(_drain_all)
 
 
-def with_waiting() -> list[int]:
+def with_waiting() -> QuerySet[Queue]:
     """The queues in which somebody waits for an automatic pairing."""
     waiting = Q(conversations__state="waiting", conversations__left=False)
     transferred = Queue.objects.filter(
@@ -264,4 +316,4 @@ def with_waiting() -> list[int]:
         ).values("pending_transfer__to_queue")
     )
     found = (Queue.objects.filter(waiting) | transferred).exclude(strategy="manual")
-    return list(found.order_by().values_list("pk", flat=True).distinct())
+    return found.order_by().distinct()

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from .. import conversations, protocol, reasons, snapshots, writer
 from ..database import Outdated, db_now
 from ..errors import AlreadyTaken, ConversationUnknown, Ended, Forbidden, Full
 from ..models import Assignment, AuditEntry, Conversation, QueueMembership
+from ..written import Written
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -225,11 +226,10 @@ def end_wrap_up(agent: Agent, frame: protocol.WrapUpEnd) -> protocol.Frame:
     return protocol.AgentAck(id=frame.id, agent=snapshots.agent(row, now))
 
 
-def wrapped_up(now: dt.datetime, within: float) -> list[Agent]:
-    """Whose wrap-up ended by itself in the last `within` seconds."""
+def wrapped_up(now: dt.datetime, within: float) -> QuerySet[Assignment]:
+    """Those whose wrap-up ended by itself in the last `within` seconds."""
     begin = now - dt.timedelta(seconds=within)
-    done = Assignment.objects.filter(free_at__gt=begin, free_at__lte=now)
-    return list(agents().filter(pk__in=done.values("agent_id")))
+    return Assignment.objects.filter(free_at__gt=begin, free_at__lte=now)
 
 
 def note_activity(agent: Agent) -> None:
@@ -241,11 +241,12 @@ def note_activity(agent: Agent) -> None:
         conversations.tell_agent(row)
 
 
-def fallen_silent(now: dt.datetime, within: float) -> list[Agent]:
+def fallen_silent(now: dt.datetime, within: float) -> QuerySet[Agent]:
     """Who has stopped counting as active in the last `within` seconds."""
     end = now - snapshots.ACTIVE
     begin = end - dt.timedelta(seconds=within)
-    return list(agents().filter(active_at__gt=begin, active_at__lte=end))
+    silent: QuerySet[Agent] = agents().filter(active_at__gt=begin, active_at__lte=end)
+    return silent
 
 
 def _whose(agent: Agent, wanted: str | None) -> UUID:
@@ -260,8 +261,14 @@ def _whose(agent: Agent, wanted: str | None) -> UUID:
 
 
 def supervised_queues(agent: Agent) -> list[int]:
-    supervised = agent.memberships.filter(role=QueueMembership.Role.SUPERVISOR)
-    return list(supervised.values_list("queue_id", flat=True))
+    return _supervised_queues(agent.pk)
+
+
+_supervised_queues = Written(
+    lambda agent_id: QueueMembership.objects.filter(
+        agent_id=agent_id, role=QueueMembership.Role.SUPERVISOR
+    ).values_list("queue_id", flat=True)
+)
 
 
 def audit(

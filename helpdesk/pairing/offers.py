@@ -131,12 +131,11 @@ def ringing_for(agent_id: UUID) -> QuerySet[Assignment]:
     ).select_related(*(f"conversation__{each}" for each in snapshots.RELATED))
 
 
-def lapse_due(now: dt.datetime) -> list[int]:
+def due(now: dt.datetime) -> QuerySet[Assignment]:
     """The offers whose time is up."""
-    due = Assignment.objects.filter(
+    return Assignment.objects.filter(
         kind=Assignment.Kind.OFFER, ended_at=None, lapses_at__lte=now
     )
-    return list(due.order_by("pk").values_list("pk", flat=True))
 
 
 def next_lapse(now: dt.datetime) -> float | None:

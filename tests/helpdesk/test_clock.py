@@ -4,12 +4,16 @@ silent, and the desk itself is down."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db.models import F
 
-from helpdesk import clock, conversations, database, snapshots, writer
-from helpdesk.models import Conversation, Message, Queue, ServerProcess
+from agents.models import Agent
+from customers.models import Customer
+from helpdesk import clock, conversations, database, presence, snapshots, writer
+from helpdesk.models import Attachment, Conversation, Message, Queue, ServerProcess
 from tests.helpdesk.hall import (
     Hall,
     ended_whys,
@@ -545,3 +549,156 @@ def test_a_second_look_at_once_does_nothing_more(hall: Hall) -> None:
     clock.tick()
     assert [fresh(each).version for each in (cora, carl)] == before
     assert [events(each) for each in (cora, carl)] == told
+
+
+# --- nothing to do
+
+
+def test_with_nothing_to_do_a_tick_is_two_queries(
+    hall: Hall, django_assert_num_queries: Any
+) -> None:
+    hall.agent("Ada")
+    hall.waits()
+    hall.passes(5)
+    with django_assert_num_queries(2):
+        assert clock.tick() == []
+
+
+def test_the_next_tick_sees_what_is_new(hall: Hall) -> None:
+    """The question is written once and asked of every moment."""
+    hall.agent("Ada", capacity=1)
+    hall.waits()
+    assert clock.tick() == []
+    hall.waits("Carl")
+    assert clock.tick() == [hall.sales.pk]
+
+
+def past(seconds: float) -> dt.datetime:
+    return database.db_now() - dt.timedelta(seconds=seconds)
+
+
+def a_process_fell_silent(hall: Hall) -> None:
+    ServerProcess.objects.create(started_at=past(90), alive_until=past(1), settled=True)
+
+
+def a_poll_ended(hall: Hall) -> None:
+    presence.arrive(hall.process, hall.customer().pk, until=past(1))
+
+
+def a_process_is_in_doubt(hall: Hall) -> None:
+    until = past(-45)
+    ServerProcess.objects.create(started_at=past(1), alive_until=until, settled=False)
+
+
+def an_agent_went(hall: Hall) -> None:
+    presence.leave(hall.process, agent_here().pk)
+
+
+def an_agent_came_back(hall: Hall) -> None:
+    Agent.objects.update(gone_at=past(5))
+
+
+def an_offer_rings_for_nobody(hall: Hall) -> None:
+    gone = hall.agent("Ben", here=False, gone_at=past(5))
+    ring(hall, gone, lapses_at=past(-9))
+
+
+def an_offer_is_due(hall: Hall) -> None:
+    ring(hall, agent_here(), lapses_at=past(1))
+
+
+def ring(hall: Hall, agent: Agent, lapses_at: dt.datetime) -> None:
+    conversation = Conversation.objects.get()
+    lease = {"kind": "offer", "started_at": past(20), "lapses_at": lapses_at}
+    conversation.assignments.create(agent=agent, **lease)
+
+
+def a_customer_went(hall: Hall) -> None:
+    presence.leave(hall.process, Conversation.objects.get().customer_id)
+
+
+def a_customer_came_back(hall: Hall) -> None:
+    talk = {"state": "active", "agent": agent_here()}
+    Conversation.objects.update(**talk, customer_gone_at=past(5))
+
+
+def who_waits_has_long_been_gone(hall: Hall) -> None:
+    a_customer_went(hall)
+    Conversation.objects.update(customer_gone_at=past(90))
+
+
+def who_holds_it_has_long_been_gone(hall: Hall) -> None:
+    gone = hall.agent("Ben", here=False, gone_at=past(90))
+    Conversation.objects.update(state="active", agent=gone)
+
+
+def everybody_is_silent(hall: Hall) -> None:
+    Conversation.objects.update(
+        state="active", agent=agent_here(), said_at=past(26 * 60)
+    )
+
+
+def nobody_answered_the_question(hall: Hall) -> None:
+    talk = {"state": "active", "agent": agent_here()}
+    silent = {"said_at": past(31 * 60), "idle_warned_at": past(6 * 60)}
+    Conversation.objects.update(**talk, **silent)
+
+
+def an_agent_fell_silent(hall: Hall) -> None:
+    Agent.objects.update(active_at=past(10 * 60 + 1))
+
+
+def a_wrap_up_is_over(hall: Hall) -> None:
+    lease = {"started_at": past(60), "ended_at": past(30), "free_at": past(1)}
+    Conversation.objects.get().assignments.create(agent=agent_here(), **lease)
+
+
+def a_reply_goes_unseen(hall: Hall) -> None:
+    Customer.objects.update(email="cora@example.org")
+    Conversation.objects.update(state="active", agent=agent_here(), seq=3)
+
+
+def a_file_went_unused(hall: Hall) -> None:
+    uploader = hall.customer().pk
+    Attachment.objects.create(uploader=uploader, size=1, created_at=past(2 * 3600))
+
+
+def somebody_waits_for_an_agent(hall: Hall) -> None:
+    Conversation.objects.update(queue=hall.sales)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        a_process_fell_silent,
+        a_poll_ended,
+        a_process_is_in_doubt,
+        an_agent_went,
+        an_agent_came_back,
+        an_offer_rings_for_nobody,
+        an_offer_is_due,
+        a_customer_went,
+        a_customer_came_back,
+        who_waits_has_long_been_gone,
+        who_holds_it_has_long_been_gone,
+        everybody_is_silent,
+        nobody_answered_the_question,
+        an_agent_fell_silent,
+        a_wrap_up_is_over,
+        a_reply_goes_unseen,
+        a_file_went_unused,
+        somebody_waits_for_an_agent,
+    ],
+)
+def test_a_look_finds_each_reason_for_a_tick(
+    hall: Hall, happens: Callable[[Hall], None]
+) -> None:
+    hall.agent("Ada")
+    hall.waits("Cora", hall.billing)
+    assert not clock.anything.finds(database.db_now())
+    happens(hall)
+    assert clock.anything.finds(database.db_now())
+
+
+def agent_here() -> Agent:
+    return Agent.objects.get(name="Ada")

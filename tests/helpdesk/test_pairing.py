@@ -305,7 +305,7 @@ def test_colleagues_are_told_when_a_wrap_up_is_over(hall: Hall) -> None:
 
     def told() -> list[str]:
         over = pairing.wrapped_up(database.db_now(), clock.TICK_SECONDS)
-        return [agent.name for agent in over]
+        return [lease.agent.name for lease in over]
 
     assert told() == []
     database.offset += dt.timedelta(seconds=31)
