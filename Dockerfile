@@ -1,5 +1,5 @@
 # A server process. It runs as a plain user, keeps uploads in /data and needs, from
-# its environment: SECRET_KEY, PUBLIC_URL, DATABASE_URL, REDIS_URL (docs/operating.md).
+# its environment: SECRET_KEY, PUBLIC_URL, DATABASE_URL, REDIS_URL (docs/operations.md).
 
 FROM python:3.11-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -1,4 +1,4 @@
-# What a developer types. Each word brings what it needs; docs/operating.md has the
+# What a developer types. Each word brings what it needs; docs/operations.md has the
 # words of the environment, and PORT=, HOST= and DATA= may stand behind run and serve.
 
 .POSIX:

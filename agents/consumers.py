@@ -23,6 +23,7 @@ from .models import Agent
 
 
 class AgentConsumer(DeskConsumer):
+    role = "agent"
     hello = protocol.AgentHello
     voice: voice.AgentVoice
     credentials: tuple[Any, ...] = ()  # as they were at the last look

@@ -26,6 +26,7 @@ from .models import Site
 
 
 class CustomerConsumer(DeskConsumer):
+    role = "customer"
     hello = protocol.CustomerHello
     voice: SocketVoice
 

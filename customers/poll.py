@@ -19,7 +19,9 @@ from helpdesk.consumers import NOT_SIGNED_IN
 from helpdesk.conversations import OPEN
 from helpdesk.database import db_now, in_transaction, reading
 from helpdesk.errors import BadFrame, Refused
+from helpdesk.log import known
 from helpdesk.models import Conversation
+from helpdesk.tally import tally
 
 from . import identity, voice
 from .doors import door
@@ -56,6 +58,7 @@ async def poll(request: HttpRequest, site: Site) -> HttpResponse:
     body = read_body(request)
     hello = read_hello(body)
     visitor = await recognise(site, body, hello, request)
+    known(person=visitor.customer_id)
     poller = Poller(site, visitor, body, hello, request)
     try:
         frames = await poller.answer()
@@ -207,6 +210,7 @@ class Poller:
             if isinstance(command, protocol.CustomerHello):
                 raise BadFrame("type: hello has a field of its own.")
         except BadFrame as bad:
+            tally.refused[bad.code] += 1
             return protocol.refusal(bad, protocol.id_of(raw))
         if isinstance(command, protocol.CustomerPost | protocol.Start):
             self.posted.add(command.id)

@@ -48,7 +48,6 @@ class CustomerVoice(Voice):
         self.address = address
         self.user_agent = user_agent
         self.hello = hello or protocol.CustomerHello()
-        self.talking: UUID | None = None  # in which conversation, as far as known here
         self.desk = desk.current()
 
     @property

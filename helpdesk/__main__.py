@@ -5,7 +5,7 @@
     python -m helpdesk start    everything given by the environment: containers
 
 `run` and `serve` bring what the environment does not name: a SQLite database, a
-private Valkey, a secret. docs/operating.md has the words of the environment.
+private Valkey, a secret. docs/operations.md has the words of the environment.
 """
 
 from __future__ import annotations

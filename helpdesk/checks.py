@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 SECRET_CHARS = 50
 SECRET_DIFFERENT_CHARS = 5
+METRICS_TOKEN_CHARS = 20
 
 
 def refuse_unsafe() -> None:
@@ -58,6 +59,19 @@ def always() -> Iterator[CheckMessage]:
             f"PROXIES is {settings.HELPDESK_PROXIES}.",
             hint="It is the number of reverse proxies in front of the server, 0 to 5.",
             id="helpdesk.E009",
+        )
+    if 0 < len(settings.HELPDESK_METRICS_TOKEN) < METRICS_TOKEN_CHARS:
+        yield Error(
+            f"HELPDESK_METRICS_TOKEN is short: under {METRICS_TOKEN_CHARS} characters.",
+            hint="Make one with: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(30))'",
+            id="helpdesk.E010",
+        )
+    if settings.HELPDESK_LOG not in ("json", "text"):
+        yield Error(
+            f"HELPDESK_LOG is {settings.HELPDESK_LOG}.",
+            hint="It is json or text.",
+            id="helpdesk.E011",
         )
 
 

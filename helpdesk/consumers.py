@@ -21,6 +21,8 @@ from django.conf import settings
 
 from . import database, desk, limits, protocol, writer
 from .errors import BadFrame, Overloaded, Refused
+from .log import known, nobody
+from .tally import tally
 from .voices import Voice
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class DeskConsumer:
     """One socket. It carries what a voice says (voices.py), once hello has told
     whose."""
 
+    role: ClassVar[str]
     hello: ClassVar[type[protocol.Command]]
     voice: Voice
 
@@ -148,6 +151,7 @@ class DeskConsumer:
         try:
             await self.admit()
         except Close as close:
+            tally.handshakes_refused[str(close.code)] += 1
             log.info("handshake refused (%d): %s", close.code, self.scope["path"])
             await self._send({"type": "websocket.close"})  # daphne answers 403
             return
@@ -205,10 +209,11 @@ class DeskConsumer:
         while not self._closed:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
-                if event.get("code") in BROKEN:
-                    log.info("socket broke the protocol: %d", event["code"])
+                if not self._closed:
+                    _count_left(event.get("code"))
                 return
             self.heard_at = self.loop.time()
+            tally.frames_in += 1
             if not self._frames.take(self.heard_at) and settings.HELPDESK_LIMITS:
                 raise Close(TOO_FAST)
             await self._take(event)
@@ -240,6 +245,7 @@ class DeskConsumer:
             self.say(answer)
 
     def _refuse_bad(self, bad: BadFrame, id: str | None) -> None:
+        tally.refused[bad.code] += 1
         log.info("bad frame: %s", bad.detail)
         now = self.loop.time()
         self._bad.append(now)
@@ -261,11 +267,13 @@ class DeskConsumer:
             # Half a greeting is not taken back: a new socket begins anew.
             raise Close(INTERNAL_ERROR) from None
         except Refused as refused:
+            tally.refused[refused.code] += 1
             log.info("hello refused: %s", refused.code)
             self._held = None
             self.say(protocol.refusal(refused))
             return
         self.said_hello = True
+        known(person=self.voice.person)
         self.batch = bool(command.batch)
         held, self._held = self._held, None
         self.say(welcome)
@@ -330,9 +338,11 @@ class DeskConsumer:
         """What waits, as one text where the client takes that."""
         self.sent_at = self.loop.time()
         if self.batch:
+            tally.frames_out += len(self._outbox)
             text = protocol.batch(list(self._outbox))
             self._outbox.clear()
         else:
+            tally.frames_out += 1
             text = self._outbox.popleft()
         return {"type": "websocket.send", "text": text.decode()}
 
@@ -345,6 +355,7 @@ class DeskConsumer:
         if self._closed:
             return
         self._closed = True
+        tally.closed[str(code)] += 1
         if code != RESTARTING:
             log.info("socket closed with %d", code)
         last = () if code in (DOES_NOT_READ, INTERNAL_ERROR) else tuple(self._outbox)
@@ -381,6 +392,15 @@ class DeskConsumer:
         """Which of them hear what they should not any more, or miss what they should:
         they are asked to come back at once."""
         return []
+
+
+def _count_left(code: int | None) -> None:
+    """The client has gone. What else it says of why is its own invention."""
+    if code in BROKEN:
+        tally.closed[str(code)] += 1
+        log.info("socket broke the protocol: %d", code)
+    else:
+        tally.closed["client"] += 1
 
 
 BEAT = protocol.encode(protocol.Beat())
@@ -423,7 +443,8 @@ def watch(of: desk.Desk) -> None:
     """Start looking after a desk's sockets, if nobody does."""
     if of not in _watching:
         _watching.add(of)
-        task = asyncio.get_running_loop().create_task(_watch(of))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_watch(of), context=nobody())
         _background.add(task)
         task.add_done_callback(_background.discard)
 

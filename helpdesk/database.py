@@ -26,6 +26,7 @@ from django.db import (
     transaction,
 )
 
+from . import log
 from .errors import Overloaded
 
 P = ParamSpec("P")
@@ -129,7 +130,7 @@ def _on_each_thread(executor: ThreadPoolExecutor, count: int) -> None:
 async def _hop(executor: ThreadPoolExecutor, run: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     try:
-        return await loop.run_in_executor(executor, run)
+        return await loop.run_in_executor(executor, log.carried(run))
     except (OperationalError, InterfaceError) as error:
         raise Overloaded from error
 

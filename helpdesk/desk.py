@@ -27,6 +27,7 @@ from . import (
     snapshots,
 )
 from .database import db_now, in_transaction, reading, writing
+from .log import nobody
 
 if TYPE_CHECKING:
     from .consumers import DeskConsumer
@@ -57,6 +58,7 @@ class Desk:
         self._once: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count()
         self._closed = False
+        self._nobody = nobody()
         self._first_renewal = self._loop.create_task(self._renew())
         self._background = [
             self._loop.create_task(_every(seconds, act), name=f"desk-{act.__name__}")
@@ -224,7 +226,7 @@ class Desk:
         agents = self.hub.people("agent.")
         if stale or agents:
             for mark in await reading(newest.read_marks, stale, agents):
-                self.newest.learn(mark)
+                self.newest.heal(mark)
 
     def _clockwork(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         if not settings.HELPDESK_CLOCK:
@@ -252,7 +254,8 @@ class Desk:
     def _begin(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
         """Run `act` unless it runs already."""
         if name not in self._once:
-            self._once[name] = self._loop.create_task(self._run(name, act))
+            run = self._run(name, act)
+            self._once[name] = self._loop.create_task(run, context=self._nobody)
 
     async def _run(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -308,7 +311,7 @@ def current() -> Desk:
     """This loop's desk."""
     loop = asyncio.get_running_loop()
     if loop not in _desks:
-        _desks[loop] = Desk()
+        _desks[loop] = nobody().run(Desk)
     return _desks[loop]
 
 

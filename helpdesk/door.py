@@ -13,6 +13,8 @@ from asgiref.typing import (
     Scope,
 )
 
+from . import log
+
 Headers = list[tuple[bytes, bytes]]
 
 FORWARDING = frozenset(
@@ -53,6 +55,7 @@ class Door:
     ) -> None:
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError(scope["type"])
+        log.begin()
         known: dict[str, Any] = dict(scope)
         headers: Headers = list(scope["headers"])
         if self.loopback_only and not from_here(headers, known.get("client")):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -20,6 +21,9 @@ import msgspec
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import connection, transaction
+
+from .log import nobody
+from .tally import tally
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,7 +80,10 @@ class Hub:
         self._observers: list[Callable[[Event], None]] = []
         self._outgoing: list[Event] = []
         self._publishing: asyncio.Task[None] | None = None
-        self._receiving = self.loop.create_task(self._receive(), name="hub-receive")
+        self._nobody = nobody()
+        self._receiving = self.loop.create_task(
+            self._receive(), name="hub-receive", context=self._nobody
+        )
 
     # --- who hears what
 
@@ -113,10 +120,12 @@ class Hub:
         self.deliver(event, skip)
         if len(self._outgoing) >= WAITING_EVENTS:
             del self._outgoing[: WAITING_EVENTS // 2]
+            tally.events_lost += WAITING_EVENTS // 2
             log.warning("hub: dropped events that could not be published in time")
         self._outgoing.append(event)
         if self._publishing is None:
-            self._publishing = self.loop.create_task(self._publish())
+            publishing = self.loop.create_task(self._publish(), context=self._nobody)
+            self._publishing = publishing
 
     def deliver(self, event: Event, skip: Listener | None = None) -> None:
         """Deliver to this process's sockets only."""
@@ -146,6 +155,7 @@ class Hub:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     await layer.group_send(GROUP, parcel(self.id, events))
             except Exception as error:  # noqa: BLE001 (any broker fault; see module)
+                tally.events_lost += len(events)
                 log.warning("hub: %d events not published: %r", len(events), error)
         self._publishing = None
 
@@ -162,6 +172,8 @@ class Hub:
                 await asyncio.sleep(RECEIVE_AGAIN_SECONDS)
 
     def _unpack(self, message: dict[str, Any]) -> None:
+        if at := message.get("at"):  # not told by a command's, nor by older versions
+            tally.delivery_seconds.take(max(0.0, time.time() - at))
         if message["from"] == self.id:
             return
         for event in _decode(message["events"]):
@@ -185,7 +197,12 @@ _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 
 
 def parcel(sender: str, events: list[Event]) -> dict[str, object]:
-    return {"type": "desk.events", "from": sender, "events": _encode(events)}
+    return {
+        "type": "desk.events",
+        "from": sender,
+        "at": time.time(),  # of this host's clock, which no decision hangs on
+        "events": _encode(events),
+    }
 
 
 def current() -> Hub:

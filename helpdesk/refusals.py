@@ -6,9 +6,11 @@ from __future__ import annotations
 from django.http import JsonResponse
 
 from .errors import Refused
+from .tally import tally
 
 
 def as_response(refused: Refused) -> JsonResponse:
+    tally.refused[refused.code] += 1
     says: dict[str, str | int] = {"code": refused.code, "detail": refused.detail}
     headers = {"Cache-Control": "no-store"}
     if refused.retry_ms is not None:

@@ -1,5 +1,5 @@
 """Settings. What an operator may choose comes from the environment, and every such
-word is explained in docs/operating.md; helpdesk.checks refuses what is unsafe."""
+word is explained in docs/operations.md; helpdesk.checks refuses what is unsafe."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ HELPDESK_DEMO = env.bool("DEMO", default=False)
 HELPDESK_LIMITS = env.bool("HELPDESK_LIMITS", default=True)
 # Off where `manage.py clock` runs as a process of its own.
 HELPDESK_CLOCK = env.bool("HELPDESK_CLOCK", default=True)
+# Opens /metrics to whoever sends it; without one there is no such page.
+HELPDESK_METRICS_TOKEN = env.str("HELPDESK_METRICS_TOKEN", default="")
 # Database, uploads and secrets of an installation without other services.
 DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").absolute()
 SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret(DATA, create=DEBUG)
@@ -267,17 +269,21 @@ CONTENT_SECURITY_POLICY = {
 
 # --- log -------------------------------------------------------------------------
 
+# For programs or for people.
+HELPDESK_LOG = env.str("HELPDESK_LOG", default="text" if DEBUG else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
-            "()": "helpdesk.log.Line",
-            "format": "{asctime} {levelname} {name}: {message}",
-            "style": "{",
-        },
+        "json": {"()": "helpdesk.log.Json"},
+        "text": {"()": "helpdesk.log.Line"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": HELPDESK_LOG if HELPDESK_LOG == "json" else "text",
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # Django's own handler would print errors a second time.

@@ -11,6 +11,8 @@ from uuid import UUID
 from . import conversations, hub, limits, protocol
 from .database import reading
 from .errors import Overloaded, RateLimited, Refused
+from .log import known
+from .tally import tally
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,8 @@ class Voice:
 
     verbs: ClassVar[Mapping[type[protocol.Command], Verb]]
 
+    talking: UUID | None = None  # in which conversation, as far as known here
+
     def __init__(self, person: UUID, listener: hub.Listener) -> None:
         self.person = person
         self.listener = listener  # hears no events of its own posts
@@ -30,6 +34,7 @@ class Voice:
     async def answer(self, command: protocol.Command) -> bytes | None:
         """The frame that answers a command, if any. Whatever speaks against it, an id
         that was used before gets its first ack again."""
+        known(conversation=getattr(command, "conversation", None) or self.talking)
         try:
             return await self.verbs[type(command)](self, command)
         except Refused as refused:
@@ -43,6 +48,7 @@ class Voice:
                 ack, refused = None, overloaded
             if ack is not None:
                 return ack
+        tally.refused[refused.code] += 1
         log.info("refused %s: %s", self.person, refused.code)
         return protocol.refusal(refused, id)
 

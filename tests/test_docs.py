@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-OPERATING = (ROOT / "docs" / "operating.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
 def names_read_from_the_environment() -> list[str]:
@@ -24,6 +24,13 @@ def check_ids() -> list[str]:
     return re.findall(r'id="(helpdesk\.[EW]\d+)"', checks)
 
 
+def metrics() -> list[str]:
+    """Of our own; those that start with process_ and python_ are Prometheus' own."""
+    source = (ROOT / "helpdesk" / "prometheus.py").read_text()
+    names = re.findall(r'(?:gauge|counter|histogram|labelled)\("(\w+)"', source)
+    return [*names, *re.findall(r'\("(queue_\w+)"', source)]
+
+
 def make_words() -> list[str]:
     makefile = (ROOT / "Makefile").read_text()
     return re.findall(r"^\t@echo 'make (\w+)", makefile, re.MULTILINE)
@@ -36,11 +43,11 @@ def relative_links(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", names_read_from_the_environment())
 def test_every_word_of_the_environment_is_explained(name: str) -> None:
-    assert re.search(rf"^\| .*`{name}`.* \|", OPERATING, re.MULTILINE)
+    assert re.search(rf"^\| .*`{name}`.* \|", OPERATIONS, re.MULTILINE)
 
 
 def test_nothing_is_explained_that_nobody_reads() -> None:
-    table = OPERATING.split("## The environment")[1].split("\n## ")[0]
+    table = OPERATIONS.split("## The environment")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
     assert explained == set(names_read_from_the_environment())
@@ -48,11 +55,16 @@ def test_nothing_is_explained_that_nobody_reads() -> None:
 
 @pytest.mark.parametrize("id", check_ids())
 def test_every_check_is_listed(id: str) -> None:
-    assert f"`{id}`" in OPERATING
+    assert f"`{id}`" in OPERATIONS
 
 
 def test_check_ids_are_used_once() -> None:
     assert len(check_ids()) == len(set(check_ids()))
+
+
+@pytest.mark.parametrize("name", metrics())
+def test_every_metric_is_explained(name: str) -> None:
+    assert re.search(rf"^\| .*`helpdesk_{name}(_total|\{{\w)?.*\|", OPERATIONS, re.M)
 
 
 @pytest.mark.parametrize("word", make_words())

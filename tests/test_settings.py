@@ -55,6 +55,8 @@ def test_production_with_everything_set_is_fine(production: Settings) -> None:
         ("HELPDESK_LIMITS", False, "helpdesk.E007"),
         ("DEBUG", True, "helpdesk.E008"),
         ("HELPDESK_PROXIES", -1, "helpdesk.E009"),
+        ("HELPDESK_METRICS_TOKEN", "guess-me", "helpdesk.E010"),
+        ("HELPDESK_LOG", "xml", "helpdesk.E011"),
         ("HELPDESK_PUBLIC_URL", "http://chat.example", "helpdesk.W001"),
         (
             "EMAIL_BACKEND",

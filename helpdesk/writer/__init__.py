@@ -6,7 +6,7 @@ tells the story in the same transaction.
 """
 
 from .claims import claim
-from .line import add, close
+from .line import add, close, waiting
 from .plan import Answered, File, Post, Stored
 from .say import SystemLine, say, say_lines
 
@@ -21,4 +21,5 @@ __all__ = [
     "close",
     "say",
     "say_lines",
+    "waiting",
 ]

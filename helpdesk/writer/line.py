@@ -16,6 +16,8 @@ from typing import Protocol
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from ..errors import Overloaded
+from ..log import nobody
+from ..tally import tally
 from .plan import Answer, Answered, Later, Post, Stored
 
 POSTS = 5_000  # that may wait; at a few thousand a second that is about a second
@@ -59,6 +61,12 @@ async def close() -> None:
     line = _lines.pop(asyncio.get_running_loop(), None)
     if line:
         await line.close()
+
+
+def waiting() -> int:
+    """How many posts wait in this event loop's line."""
+    line = _lines.get(asyncio.get_running_loop())
+    return line.waiting if line else 0
 
 
 # Connections and futures belong to an event loop, so each loop has a line of its own.
@@ -115,6 +123,11 @@ class Line:
         self._limit = BATCH
         self._rest = REST_SECONDS[0]
         self._worker: asyncio.Task[None] | None = None
+        self._nobody = nobody()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     async def add(self, post: Post) -> Stored | Answered:
         if len(self._waiting) >= POSTS or self._bytes >= BYTES:
@@ -124,7 +137,7 @@ class Line:
         self._waiting.append(waiting)
         self._bytes += waiting.size
         if self._worker is None:
-            self._worker = loop.create_task(self._work())
+            self._worker = loop.create_task(self._work(), context=self._nobody)
         return await waiting.future
 
     async def close(self) -> None:
@@ -153,14 +166,18 @@ class Line:
         if not batch:
             return
         posts = [waiting.post for waiting in batch]
+        began = asyncio.get_running_loop().time()
         try:
             answers = await self._store.commit(posts, patient=patient)
         except Away as error:
+            tally.commits_failed += 1
             log.warning("The database is away: %s", error)
             await self._wait_for_the_database(batch)
         except Exception as error:  # noqa: BLE001 (one bad post must not stop the rest)
+            tally.commits_failed += 1
             self._narrow(batch, error)
         else:
+            _count(batch, began)
             self._rest = REST_SECONDS[0]
             self._limit = min(BATCH, 2 * self._limit)
             later = _answered(batch, answers)
@@ -177,7 +194,9 @@ class Line:
             batch[0].tried = True
             self._put_back(batch)
         else:
-            log.error("A post cannot be stored", exc_info=error)
+            post = batch[0].post
+            about = {"person": post.sender, "conversation": post.conversation}
+            log.error("A post cannot be stored", exc_info=error, extra={"about": about})
             batch[0].answer(error)
 
     async def _try_later(self, later: list[Waiting], *, patient: bool) -> None:
@@ -211,6 +230,14 @@ class Line:
             else:
                 self._waiting.appendleft(waiting)
                 self._bytes += waiting.size
+
+
+def _count(batch: list[Waiting], began: float) -> None:
+    now = asyncio.get_running_loop().time()
+    tally.commit_seconds.take(now - began)
+    tally.commit_posts.take(len(batch))
+    for waiting in batch:
+        tally.post_seconds.take(now - waiting.since)
 
 
 def _answered(batch: list[Waiting], answers: list[Answer]) -> list[Waiting]:
