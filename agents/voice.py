@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from helpdesk import (
     conversations,
@@ -23,9 +24,10 @@ from helpdesk import (
 )
 from helpdesk.database import db_now, in_transaction, reading
 from helpdesk.errors import ConversationUnknown
-from helpdesk.models import Conversation
+from helpdesk.models import Assignment, Conversation
 from helpdesk.newest import mark_of
 from helpdesk.voices import Verb, Voice
+from helpdesk.written import Written
 
 from .models import Agent
 
@@ -256,17 +258,16 @@ def welcome(
     """Everything that an agent's screen shows first. Only reads."""
     now = db_now()
     queues = pairing.queues_of(agent.pk)
-    found = Conversation.objects.select_related(*snapshots.RELATED)
-    held = list(found.filter(agent=agent, state="active").order_by("started_at", "pk"))
-    waiting = list(
-        found.filter(
-            Q(queue_id__in=queues, state="waiting")
-            | Q(state="active", pending_transfer__to_queue_id__in=queues)
-        )
-    )
     supervises = pairing.supervised_queues(agent)
-    others = found.filter(queue_id__in=supervises, state="active").exclude(agent=agent)
-    pages = {each: _page(each, hello) for each in held}
+    held, waiting = _held(agent.pk), _waiting(queues)
+    others = _others(supervises, agent.pk)
+    ringing = pairing.ringing_for(agent.pk)
+    rows = {
+        each.pk: each
+        for each in (*held, *waiting, *others, *(o.conversation for o in ringing))
+    }
+    shown = dict(zip(rows, snapshots.many_for_staff([*rows.values()]), strict=True))
+    pages = snapshots.pages_for_staff(held, _known(hello))
     everybody = snapshots.agents(snapshots.colleagues(agent.pk), now)
     (own,) = (each for each in everybody if each.id == str(agent.pk))
     return protocol.AgentWelcome(
@@ -274,16 +275,43 @@ def welcome(
         agent=own,
         agents=everybody,
         queues=snapshots.queues_for_staff(queues, now),
-        conversations=snapshots.many_for_staff(held),
-        waiting=in_line(snapshots.many_for_staff(waiting)),
-        offers=_offers(agent, now),
+        conversations=[shown[each.pk] for each in held],
+        waiting=in_line([shown[each.pk] for each in waiting]),
+        offers=[_offer(each, shown[each.conversation_id], now) for each in ringing],
         supervises=[str(queue) for queue in supervises],
-        supervised=snapshots.many_for_staff(list(others.order_by("started_at", "pk"))),
-        messages={str(each.pk): page for each, (page, _) in pages.items()},
-        more={str(each.pk): more for each, (_, more) in pages.items()},
+        supervised=[shown[each.pk] for each in others],
+        messages={str(pk): page for pk, (page, _) in pages.items()},
+        more={str(pk): more for pk, (_, more) in pages.items()},
         heartbeat=HEARTBEAT_SECONDS,
         limits=snapshots.limits(conversations.text_limit("agent")),
     ), [mark_of(each) for each in held]
+
+
+def _with_relations() -> QuerySet[Conversation]:
+    return Conversation.objects.select_related(*snapshots.RELATED)
+
+
+_held = Written(
+    lambda agent: (
+        _with_relations()
+        .filter(agent=agent, state="active")
+        .order_by("started_at", "pk")
+    )
+)
+_waiting = Written(
+    lambda queues: _with_relations().filter(
+        Q(queue_id__in=queues, state="waiting")
+        | Q(state="active", pending_transfer__to_queue_id__in=queues)
+    )
+)
+_others = Written(
+    lambda supervised, agent: (
+        _with_relations()
+        .filter(queue_id__in=supervised, state="active")
+        .exclude(agent=agent)
+        .order_by("started_at", "pk")
+    )
+)
 
 
 def in_line(
@@ -301,33 +329,19 @@ def in_line(
     )
 
 
-def _offers(agent: Agent, now: dt.datetime) -> list[protocol.Offer]:
+def _offer(
+    lease: Assignment, shown: protocol.StaffConversation, now: dt.datetime
+) -> protocol.Offer:
     """What rings for the agent, and for how many seconds still."""
-    ringing = list(pairing.ringing_for(agent.pk))
-    shown = snapshots.many_for_staff([offer.conversation for offer in ringing])
-    return [
-        protocol.Offer(
-            conversation,
-            max(0.0, (offer.lapses_at - now).total_seconds()) if offer.lapses_at else 0,
-            offer.why,
-            offer.because,
-        )
-        for offer, conversation in zip(ringing, shown, strict=True)
-    ]
+    left = (lease.lapses_at - now).total_seconds() if lease.lapses_at else 0
+    return protocol.Offer(shown, max(0.0, left), lease.why, lease.because)
 
 
-def _page(
-    conversation: Conversation, hello: protocol.AgentHello
-) -> tuple[list[protocol.Message], bool]:
-    """What the client lacks, if what it says it holds fits; else the newest page."""
-    place, last = (hello.after or {}).get(str(conversation.pk), (0, None))
-    fits = place and (
-        last is None
-        or conversation.messages.filter(place=place, client_id=last).exists()
-    )
-    return snapshots.page(
-        conversation,
-        staff=True,
-        audience=uploads.STAFF,
-        after=place if fits else None,
-    )
+def _known(hello: protocol.AgentHello) -> dict[UUID, snapshots.Known]:
+    """What the client says it shows, of what can be an id and a place."""
+    known = {}
+    for wanted, (place, last) in (hello.after or {}).items():
+        with contextlib.suppress(ValueError):
+            if place:
+                known[UUID(wanted)] = snapshots.Known(place, last)
+    return known

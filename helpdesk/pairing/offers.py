@@ -14,6 +14,7 @@ from .. import conversations, hub, protocol, reasons, snapshots
 from ..database import Outdated, db_now
 from ..errors import AlreadyTaken, ConversationUnknown, OfferLapsed
 from ..models import Assignment, Conversation
+from ..written import Written
 from . import holding
 from .transfers import come_back, complete
 
@@ -125,10 +126,16 @@ def ringing(conversation: Conversation) -> QuerySet[Assignment]:
     ).select_related("agent")
 
 
-def ringing_for(agent_id: UUID) -> QuerySet[Assignment]:
-    return Assignment.objects.filter(
-        agent_id=agent_id, kind=Assignment.Kind.OFFER, ended_at=None
-    ).select_related(*(f"conversation__{each}" for each in snapshots.RELATED))
+# The offers that ring for an agent, by their conversations' ids.
+ringing_for = Written(
+    lambda agent_id: (
+        Assignment.objects.filter(
+            agent_id=agent_id, kind=Assignment.Kind.OFFER, ended_at=None
+        )
+        .select_related(*(f"conversation__{each}" for each in snapshots.RELATED))
+        .order_by("conversation_id")
+    )
+)
 
 
 def due(now: dt.datetime) -> QuerySet[Assignment]:
@@ -175,11 +182,11 @@ def withdraw_from(agent_id: UUID) -> list[int]:
     """The agent is gone, or accepts nothing now: what rings for them goes to the next
     at once. That is no lapse, and once back they may be asked again. Returns the
     queues to drain. Idempotent."""
-    if not ringing_for(agent_id).exists():
+    if not ringing_for(agent_id):
         return []
     holding.locked(agent_id)
     queues = []
-    for offer in ringing_for(agent_id).order_by("conversation_id"):
+    for offer in ringing_for(agent_id):
         conversation = conversations.locked(offer.conversation_id)
         if still := ringing(conversation).filter(pk=offer.pk).first():
             queues.append(_line_of(conversation))
