@@ -16,7 +16,7 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.db import connection
 
 from helpdesk import serving
-from tests.servers import free_port, listens
+from tests.services import free_port, listens
 
 T = TypeVar("T")
 START_SECONDS = 20

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import free_port, listens
+from tests.services import free_port, listens
 
 SECONDS = 60
 Start = Callable[..., "Started"]
