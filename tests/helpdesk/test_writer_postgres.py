@@ -15,7 +15,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.db import connection as django_connection
-from django.db import connections
 
 from helpdesk import database, writer
 from helpdesk.database import in_transaction, reading
@@ -221,8 +220,8 @@ async def test_a_database_that_stays_away_is_no_endless_wait(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(line, "PATIENCE_SECONDS", 0.3)
-    nowhere = django_connection.settings_dict | {"PORT": 1}
-    monkeypatch.setitem(connections["default"].__dict__, "settings_dict", nowhere)
+    # Every context's connection shares these settings.
+    monkeypatch.setitem(django_connection.settings_dict, "PORT", 1)
     with pytest.raises(Overloaded):
         await add(hers(conversation))
     monkeypatch.undo()
