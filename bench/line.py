@@ -118,9 +118,16 @@ def hand_out(environment: dict[str, str]) -> dict[str, Any]:
     customers = [wait(queue) for _ in range(AGENTS * 4 + WAITING)]
     with running(["-m", "helpdesk", "start"], environment) as server:
         samples = asyncio.run(talk(server.url, queue, agents, customers))
-    ordered = sorted(samples)
     return {
-        "samples": len(ordered),
+        "samples": len(samples),
+        "freed": spread([told - freed for _, freed, told in samples]),
+        "asked": spread([told - asked for asked, _, told in samples]),
+    }
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    return {
         "p50_ms": statistics.median(ordered) * 1000,
         "p95_ms": ordered[int(len(ordered) * 0.95)] * 1000,
         "max_ms": ordered[-1] * 1000,
@@ -134,6 +141,7 @@ class Told:
         self.agents = [str(agent.pk) for agent, _ in agents]
         self.held: dict[int, dict[str, None]] = {n: {} for n in range(len(agents))}
         self.seen: dict[str, dict[str, float]] = {}
+        self.ended: dict[str, float] = {}
         self.news = asyncio.Event()
         self.welcomed = 0
 
@@ -145,6 +153,8 @@ class Told:
                 self.seen.setdefault(each.id, {})
         elif frame.conversation and frame.conversation.state == "active":
             self._talks(who, index, frame.conversation, now)
+        elif frame.conversation and frame.conversation.state == "ended":
+            self.ended.setdefault(frame.conversation.id, now)
         self.news.set()
 
     def _talks(self, who: str, index: int, talk: Talk, now: float) -> None:
@@ -226,8 +236,9 @@ frame_of = msgspec.json.Decoder(Frame).decode
 
 async def talk(
     url: str, queue: Any, agents: list[Any], customers: list[Any]
-) -> list[float]:
-    """Seconds from each end to the later of the two frames that tell the next two."""
+) -> list[tuple[float, float, float]]:
+    """When each end was asked for, when it had freed the slot (the first to hear that
+    the conversation has ended), and when both of the next two had been told."""
     told = Told(agents)
     few = asyncio.Semaphore(CONNECTING)
 
@@ -275,7 +286,7 @@ async def talk(
             }
         )
         latest = await told.until(lambda: told.both(before, began))  # noqa: B023
-        samples.append(latest - began)
+        samples.append((began, told.ended[oldest], latest))
         await asyncio.sleep(PAUSE_SECONDS)
     alive.cancel()
     return samples

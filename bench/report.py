@@ -133,7 +133,7 @@ class Line(msgspec.Struct):
     settings: dict[str, Any]
     drain: dict[str, float]
     sweep: dict[str, float]
-    hand_out: dict[str, float]
+    hand_out: dict[str, Any]
     commit: str
     load: float
 
@@ -151,10 +151,13 @@ raw results in bench/results/{name}.
 
 | | measured | wanted |
 |---|---|---|
-| a slot is freed until customer and agent are both told, {settings["agents"]} agents, \
-{settings["waiting"]} waiting, {told["samples"]:.0f} samples: p50 | \
-{told["p50_ms"]:.0f} ms | |
-| p95 | {told["p95_ms"]:.0f} ms | < {WANTED["told"]} ms |
+| a slot is free until the next customer and the agent are both told, \
+{settings["agents"]} agents, {settings["waiting"]} waiting, {told["samples"]} samples: \
+p50 | {told["freed"]["p50_ms"]:.0f} ms | |
+| p95 | {told["freed"]["p95_ms"]:.0f} ms | < {WANTED["told"]} ms |
+| the same from the moment the agent asked for the end: p50 | \
+{told["asked"]["p50_ms"]:.0f} ms | |
+| p95 | {told["asked"]["p95_ms"]:.0f} ms | |
 | {kept.drain["given"]:,.0f} waiting given to {settings["its agents × capacity"]}, in \
 order, none twice | {kept.drain["seconds"]:.1f} s | < {WANTED["drain"]} s |
 | CPU of a tick of the clock with nothing to do, beside them | \

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import F, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.functions import Cast, Coalesce
 
 from .. import conversations, protocol, reasons, snapshots, writer
 from ..database import Outdated, db_now
@@ -52,16 +52,14 @@ def assign_all(
         conversation.started_at = conversation.started_at or now
         conversation.version += 1
     given = [gift.conversation for gift in gifts]
-    for agent in {gift.agent for gift in gifts}:
-        theirs = [each.pk for each in given if each.agent == agent]
-        Conversation.objects.filter(pk__in=theirs).update(
-            state=Conversation.State.ACTIVE,
-            agent=agent,
-            rescued=False,
-            started_at=Coalesce("started_at", Value(now)),
-            version=F("version") + 1,
-        )
-    Conversation.objects.bulk_update(given, ("because",))
+    Conversation.objects.filter(pk__in=[each.pk for each in given]).update(
+        state=Conversation.State.ACTIVE,
+        agent=_its_own("agent", {each.pk: each.agent_id for each in given}),
+        because=_its_own("because", {each.pk: each.because for each in given}),
+        rescued=False,
+        started_at=Coalesce("started_at", Value(now)),
+        version=F("version") + 1,
+    )
     lines = [
         writer.SystemLine(
             gift.conversation,
@@ -73,6 +71,17 @@ def assign_all(
     ]
     conversations.say_events(lines)
     conversations.tell_all(given, moved=True)
+
+
+def _its_own(name: str, values: Mapping[UUID, Any]) -> Cast:
+    """For each conversation its own value."""
+    field: Any = Conversation._meta.get_field(name)
+    field = getattr(field, "target_field", field)  # an agent is an id
+    each = (
+        When(pk=pk, then=Value(value, output_field=field))
+        for pk, value in values.items()
+    )
+    return Cast(Case(*each, output_field=field), output_field=field)
 
 
 def hold_all(gifts: Sequence[Gift]) -> dt.datetime:
