@@ -166,6 +166,11 @@ def _continues(resumed: Resumed) -> Found:
     first = resumed.after + 1
     if resumed.brought != list(range(first, first + len(resumed.brought))):
         yield f"{resumed.tab} held {resumed.after} and was brought {resumed.brought}"
+    elif first + len(resumed.brought) <= resumed.newest:
+        yield (
+            f"{resumed.tab} held {resumed.after} of {resumed.newest} and was brought "
+            f"{resumed.brought}, as if that were all"
+        )
 
 
 def readable_at_once(history: History) -> Found:

@@ -84,12 +84,14 @@ class Heard(Event):
 
 
 class Resumed(Event):
-    """A welcome brought these places to a tab that held all up to `after`."""
+    """A welcome brought these places to a tab that held all up to `after`, of a
+    conversation that went up to `newest` (0 when more were to be asked for)."""
 
     tab: str
     conversation: str
     after: int
     brought: list[int]
+    newest: int
 
 
 class Cleared(Event):

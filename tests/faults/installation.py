@@ -65,8 +65,9 @@ class Services:
         return found
 
     def remove(self) -> None:
-        self.valkey.remove()
-        self.postgres.remove()
+        for server in (self.valkey, self.postgres):
+            server.kill()  # nobody needs their data any more
+            server.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -25,15 +25,19 @@ class Link:
 
     def cut(self) -> None:
         for _, writer in (self.near, self.far):
-            with contextlib.suppress(OSError, AttributeError):
-                line: socket.socket = writer.get_extra_info("socket")
-                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-            writer.transport.abort()
+            reset(writer)
 
     def half_close(self) -> None:
         """Say to the client that nothing more will come, and go on listening."""
         with contextlib.suppress(OSError, RuntimeError):
             self.near[1].write_eof()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        line: socket.socket = writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    writer.transport.abort()
 
 
 class Proxy:
@@ -105,13 +109,11 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         if self.closed:
-            writer.transport.abort()
-            return
+            return reset(writer)
         try:
             far = await asyncio.open_connection(self.host, self.behind)
         except OSError:
-            writer.transport.abort()
-            return
+            return reset(writer)
         link = Link((reader, writer), far)
         link.deaf = self.deaf
         self.links.add(link)

@@ -51,6 +51,7 @@ class Tab:
         self.welcomed = asyncio.Event()
         self.welcomes = 0
         self.held: dict[str, dict[int, str]] = defaultdict(dict)  # by conversation
+        self.said: dict[str, int] = {}  # in hello: up to where it holds them
         self.forbidden: tuple[str, ...] = ()  # words that must never reach it
         self.looks: Callable[[str, str], Awaitable[bool | None]] = nobody_looks
         self.waiting: dict[str, asyncio.Future[Frame | None]] = {}
@@ -312,9 +313,11 @@ class Tab:
             place += 1
         return place
 
-    def resumes(self, conversation: str, messages: Sequence[Frame]) -> None:
-        """A welcome brings what was missing."""
-        if after := self.unbroken(conversation):
+    def resumes(
+        self, conversation: str, messages: Sequence[Frame], newest: int, more: bool
+    ) -> None:
+        """A welcome brings what was missing when this tab said hello."""
+        if after := self.said.get(conversation):
             brought = [self.place(message) for message in messages]
             self.history.add(
                 Resumed(
@@ -322,6 +325,7 @@ class Tab:
                     conversation=conversation,
                     after=after,
                     brought=brought,
+                    newest=0 if more else newest,
                 )
             )
         self.hears(conversation, messages, "welcome")
@@ -397,7 +401,9 @@ class CustomerTab(Tab):
         hello: Frame = {"type": "hello", "batch": self.rng.random() < 0.5}
         if self.token:
             hello["token"] = self.token
+        self.said = {}
         if self.here and (after := self.unbroken(self.here)):
+            self.said = {self.here: after}
             last = self.held[self.here][after]
             hello |= {"conversation": self.here, "after": after, "last": last}
         return hello
@@ -417,7 +423,7 @@ class CustomerTab(Tab):
         if shown:
             if self.conversation is None or shown["version"] >= self.version:
                 self.conversation = shown
-            self.resumes(here, frame["messages"])
+            self.resumes(here, frame["messages"], shown["seq"], frame["more"])
 
     @property
     def version(self) -> int:
@@ -455,6 +461,7 @@ class AgentTab(Tab):
         self.mine: dict[str, Frame] = {}
         self.line: dict[str, Frame] = {}
         self.rings: set[str] = set()
+        self.news = asyncio.Event()  # something can be taken or accepted
         self.colleagues: list[str] = []
 
     @property
@@ -465,11 +472,9 @@ class AgentTab(Tab):
         return {"Origin": road.url, "Cookie": self.cookie}
 
     def hello(self) -> Frame:
-        after = {
-            each: [place, self.held[each][place]]
-            for each in self.mine
-            if (place := self.unbroken(each))
-        }
+        places = {each: self.unbroken(each) for each in self.mine}
+        self.said = {each: place for each, place in places.items() if place}
+        after = {e: [place, self.held[e][place]] for e, place in self.said.items()}
         return {"type": "hello", "after": after, "batch": self.rng.random() < 0.5}
 
     def place(self, message: Frame) -> int:
@@ -480,12 +485,11 @@ class AgentTab(Tab):
         for id, messages in frame["messages"].items():
             places = [self.place(message) for message in messages]
             # Staff are not told of a reset: a page that begins anew says so itself.
-            if id in self.mine and places and places[0] == 1 and self.unbroken(id):
+            if self.said.get(id) and places and places[0] == 1:
                 self.clears(id, id)
-            if id in self.mine:
-                self.resumes(id, messages)
-            else:
-                self.hears(id, messages, "welcome")
+                self.said.pop(id)
+            newest = held[id]["seq"] + held[id]["notes"]
+            self.resumes(id, messages, newest, frame["more"][id])
         self.mine = held
         self.line = {each["id"]: each for each in frame["waiting"]}
         self.rings = {each["conversation"]["id"] for each in frame["offers"]}
@@ -512,6 +516,7 @@ class AgentTab(Tab):
         self.mine.pop(id, None)
         if state == "waiting":
             self.line[id] = conversation
+            self.news.set()
         elif state == "active" and holder == self.me:
             self.mine[id] = conversation
             place = conversation["seq"] + conversation["notes"]
@@ -534,6 +539,7 @@ class AgentTab(Tab):
     def take_other(self, frame: Frame) -> None:
         if frame["type"] == "offer.made":
             self.rings.add(frame["conversation"]["id"])
+            self.news.set()
         elif frame["type"] == "offer.withdrawn":
             self.rings.discard(frame["conversation"])
 

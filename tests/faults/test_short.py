@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from .faults import Fault, Scene, judge, live
 from .history import History
@@ -18,13 +15,6 @@ from .of_services import kill_a_backend, the_broker_restarts
 
 SECONDS = 1
 RECOVERY_SECONDS = 60  # generous: the promise is 30, on a machine that is not so busy
-
-
-@pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    started = Services()
-    yield started
-    started.remove()
 
 
 async def short_set(scene: Scene) -> None:

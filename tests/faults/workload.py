@@ -200,7 +200,11 @@ class Workload:
         taken = self.house.people[site]["queues"]["taken"]
         queues = list(self.house.people[site]["queues"].values())
         while self.typing:
-            await self._pause(rng)
+            # All go for what appears, at once: of those who race for it one gets it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rng.uniform(*PAUSE_SECONDS)):
+                    await tab.news.wait()
+            tab.news.clear()
             if not tab.welcomed.is_set():
                 continue
             line = [id for id, each in tab.line.items() if each["queue"]["id"] == taken]
