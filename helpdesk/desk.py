@@ -24,6 +24,7 @@ from . import (
     pairing,
     presence,
     protocol,
+    pulse,
     snapshots,
 )
 from .database import db_now, in_transaction, reading, writing
@@ -239,6 +240,7 @@ class Desk:
     async def _tick(self) -> None:
         await self.ready()
         self.nudge(await writing(clock.tick))
+        await asyncio.to_thread(pulse.beat)
         await self._set_alarm()
 
     async def _tick_lines(self) -> None:

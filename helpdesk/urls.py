@@ -6,7 +6,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from . import health, metrics, uploads
+from . import health, metrics, mirror, uploads
 
 # The admin's own login form knows neither rate limits nor second factors.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -15,6 +15,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
+    path("mirror", mirror.mirror),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("agents/", include("agents.urls")),

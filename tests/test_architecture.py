@@ -22,16 +22,16 @@ LEVELS = {
         secrets tally whys words
     """,
     "rules": "hours pace",  # pure: values in, a value out
-    "machinery": "database hub limits newest pictures presence writer written",
+    "machinery": "database hub limits newest pictures presence pulse writer written",
     "what is shown": "uploads snapshots",
     "verbs": "conversations pairing supervising",
     "outside": """
-        admin clock consumers desk followups health metrics prometheus templatetags
-        transcripts voices
+        admin clock consumers desk followups health metrics prometheus
+        templatetags transcripts voices
     """,
     "wiring": """
-        __init__ __main__ apps asgi checks door embedded first_start management serving
-        settings static transport urls
+        __init__ __main__ apps asgi checks doctor door embedded first_start lifespan
+        management mirror serving settings static transport urls
     """,
 }
 LEVEL_OF = {

@@ -11,6 +11,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
+FOR_DEVELOPERS = {"catalogues", "demo", "frames"}
+
 
 def names_read_from_the_environment() -> list[str]:
     settings = (ROOT / "helpdesk" / "settings.py").read_text()
@@ -22,6 +24,17 @@ def names_read_from_the_environment() -> list[str]:
 def check_ids() -> list[str]:
     checks = (ROOT / "helpdesk" / "checks.py").read_text()
     return re.findall(r'id="(helpdesk\.[EW]\d+)"', checks)
+
+
+def routes() -> list[str]:
+    urls = (ROOT / "helpdesk" / "urls.py").read_text()
+    return re.findall(r'path\("(\w+)", ', urls)
+
+
+def commands() -> list[str]:
+    folder = ROOT / "helpdesk" / "management" / "commands"
+    ours = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    return sorted(ours - FOR_DEVELOPERS)
 
 
 def metrics() -> list[str]:
@@ -60,6 +73,16 @@ def test_every_check_is_listed(id: str) -> None:
 
 def test_check_ids_are_used_once() -> None:
     assert len(check_ids()) == len(set(check_ids()))
+
+
+@pytest.mark.parametrize("route", routes())
+def test_every_page_for_who_watches_is_explained(route: str) -> None:
+    assert f"`/{route}`" in OPERATIONS
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_explained(command: str) -> None:
+    assert f"manage.py {command}" in OPERATIONS
 
 
 @pytest.mark.parametrize("name", metrics())

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connection, transaction
 
-from helpdesk import clock, followups, pairing
+from helpdesk import clock, followups, pairing, pulse
 from helpdesk.database import db_now
 
 
@@ -46,3 +46,4 @@ def look() -> None:
         with transaction.atomic():
             again = pairing.drain(queues) == pairing.DRAIN
     followups.send_due(db_now())
+    pulse.beat()
