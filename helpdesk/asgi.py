@@ -16,13 +16,15 @@ django = get_asgi_application()  # before what follows, which needs the models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
-from django.urls import path  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
 
 from agents.consumers import AgentConsumer  # noqa: E402
 from customers.consumers import CustomerConsumer  # noqa: E402
 
 from . import checks  # noqa: E402
-from .door import Door  # noqa: E402
+from .consumers import drain  # noqa: E402
+from .door import Door, nowhere  # noqa: E402
+from .lifespan import Lifespan  # noqa: E402
 from .static import StaticFiles  # noqa: E402
 
 checks.refuse_unsafe()
@@ -35,6 +37,7 @@ sockets: Any = [
     # Bare: Channels' session middleware would hide the transport from the consumer,
     # which then could not see who does not read.
     path("ws/agent/", agent),
+    re_path("", nowhere),
 ]
 
 application: ASGI3Application = Door(
@@ -44,3 +47,4 @@ application: ASGI3Application = Door(
 )
 if settings.HELPDESK_PRODUCTION:  # otherwise runserver and `run` serve them
     application = StaticFiles(application, settings.STATIC_ROOT, settings.STATIC_URL)
+application = Lifespan(application, drain)

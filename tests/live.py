@@ -119,10 +119,13 @@ class ServerProcess:
     def ws_url(self) -> str:
         return f"ws://{self.host}:{self.port}"
 
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "helpdesk", "start"]
+
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "helpdesk", "start"],
+                self.command(),
                 env=self.environment,
                 stdout=output,
                 stderr=output,
