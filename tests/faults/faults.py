@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from . import installation
 from .checking import check, recovery_seconds
+from .disks import CannotMount
 from .history import Failure, History, Marked, Sent
 from .installation import Installation, Services
 from .workload import Workload
@@ -80,8 +81,11 @@ async def live_through(
     fault = FAULTS[name]
     began = time.monotonic()
     history = History(fault=name, seed=seed)
-    async with fault.house(services) as house:
-        await live(house, history, seed, seconds, fault)
+    try:
+        async with fault.house(services) as house:
+            await live(house, history, seed, seconds, fault)
+    except CannotMount as error:
+        history.add(Failure(what=f"not tried: {error}"))
     return judge(history, time.monotonic() - began)
 
 

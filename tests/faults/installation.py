@@ -37,20 +37,19 @@ class Services:
         self.folder = Path(tempfile.mkdtemp(prefix="helpdesk-faults-"))
         self.postgres = PostgresServer()
         self.valkey = ValkeyServer()
-        self.people = self.prepare(self.url(EMPTY, create=True))
         self._number = 0
+        self.people = self.prepare(self.database(EMPTY, ""))
 
-    def url(self, name: str, *, create: bool = False, template: str = "") -> str:
-        like = f' TEMPLATE "{template}"' if template else ""
-        if create:
-            with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{name}"{like}')  # type: ignore[arg-type]
-        return self.postgres.url.removesuffix("/postgres") + f"/{name}"
+    def administer(self, words: str) -> None:
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(words)  # type: ignore[call-overload]
 
-    def database(self) -> str:
-        """A fresh one."""
+    def database(self, name: str = "", options: str = f"TEMPLATE {EMPTY}") -> str:
+        """The address of a fresh one."""
         self._number += 1
-        return self.url(f"desk_{self._number}", create=True, template=EMPTY)
+        name = name or f"desk_{self._number}"
+        self.administer(f"CREATE DATABASE {name} {options}")
+        return self.postgres.url.removesuffix("/postgres") + f"/{name}"
 
     def prepare(self, url: str) -> dict[str, Any]:
         """Tables, and who works there."""
@@ -147,7 +146,7 @@ class Installation:
         self.database = database
         self.people = people
         self.folder = Path(tempfile.mkdtemp(dir=services.folder))
-        self.valkey_proxy: Proxy | None = None
+        self.disk: Any = None  # where a fault needs a small one
         self.ledger: ledger.Postgres | ledger.SQLite = (
             ledger.SQLite(database.removeprefix("sqlite:///"))
             if database.startswith("sqlite")
@@ -197,15 +196,16 @@ async def installed(
     *,
     bug: str = "",
     sql: Iterable[str] = (),
-    environment: dict[str, str] | None = None,
+    database: str = "",
 ) -> AsyncIterator[Installation]:
     """Two processes on a database of their own; with a `bug`, patched (bugs.py)."""
-    house = Installation(services, services.database(), services.people)
+    database = database or services.database()
+    house = Installation(services, database, services.people)
     for process in house.processes:
-        process.environment |= environment or {}
         if bug:
             process.module = "tests.faults.launcher"
             process.environment["FAULTS_BUG"] = bug
+            process.environment["FAULTS_STRIKE"] = str(process.log) + ".strike"
     try:
         assert isinstance(house.ledger, ledger.Postgres)
         await house.ledger.watch_leases()

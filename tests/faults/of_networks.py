@@ -39,8 +39,9 @@ async def the_network_is_slow(scene: Scene) -> None:
 
 
 async def down_for(scene: Scene, seconds: float) -> None:
+    """What was sent meanwhile is sent again by TCP, and all of it arrives at last."""
     for road in scene.house.roads:
-        road.unplug()
+        road.stall()
     await asyncio.sleep(seconds)
     for road in scene.house.roads:
         road.mend()
@@ -66,5 +67,16 @@ async def connections_are_half_open(scene: Scene) -> None:
     """One side has forgotten them and the other does not know: a laptop that slept, a
     router that was replaced. Both have to find out by silence."""
     for road in scene.house.roads:
-        road.forget()
-    await asyncio.sleep(1)
+        road.unplug()
+    await asyncio.sleep(5)
+    for road in scene.house.roads:
+        road.mend()
+
+
+@fault()
+async def a_laptop_sleeps(scene: Scene) -> None:
+    """Longer than the desk waits for a word; then what it had been sent is read."""
+    road = scene.house.roads[0]
+    road.stall()
+    await asyncio.sleep(60)
+    road.mend()

@@ -6,10 +6,19 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
+import subprocess
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
+import psycopg
+
+from tests.services import NOBODY
+
+from .disks import Disk, mounted
 from .faults import Scene, fault
-from .installation import family, until
+from .history import Marked
+from .installation import EMPTY, Installation, Services, family, installed, until
 
 # --- the broker
 
@@ -25,6 +34,27 @@ async def the_broker_restarts(scene: Scene) -> None:
 async def the_broker_is_paused_8_s(scene: Scene) -> None:
     async with paused([scene.house.valkey.child.process.pid]):
         await asyncio.sleep(8)
+
+
+@fault()
+async def the_broker_is_flushed(scene: Scene) -> None:
+    for _ in range(5):
+        tell_broker(scene, "FLUSHALL")
+        await asyncio.sleep(0.5)
+
+
+@fault()
+async def the_broker_is_out_of_memory(scene: Scene) -> None:
+    tell_broker(scene, "CONFIG SET maxmemory 1")
+    await asyncio.sleep(6)
+    tell_broker(scene, "CONFIG SET maxmemory 0")
+
+
+def tell_broker(scene: Scene, words: str) -> None:
+    with socket.create_connection(("127.0.0.1", scene.house.valkey.port)) as line:
+        line.sendall(f"{words}\r\n".encode())
+        answer = line.recv(100)
+    assert answer == b"+OK\r\n", answer
 
 
 # --- the database
@@ -80,6 +110,116 @@ async def slowest_pong(scene: Scene, seconds: float) -> float:
                 worst = max(worst, await tab.pong_seconds())
         await asyncio.sleep(0.3)
     return worst
+
+
+@fault()
+async def the_database_hangs_up(scene: Scene) -> None:
+    """On everybody, several times: as a pooler that restarts, or an administrator."""
+    for _ in range(4):
+        await scene.house.ledger.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await asyncio.sleep(scene.rng.uniform(0.2, 1.5))
+
+
+@fault()
+async def deadlocks(scene: Scene) -> None:
+    """Somebody locks conversations and then agents, which the desk never does."""
+    connection = await psycopg.AsyncConnection.connect(scene.house.database)
+    async with connection:
+        for _ in range(8):
+            with contextlib.suppress(psycopg.errors.DeadlockDetected):
+                await connection.execute(
+                    "SELECT FROM helpdesk_conversation WHERE state <> 'ended' "
+                    "ORDER BY id FOR UPDATE"
+                )
+                await asyncio.sleep(0.5)
+                await connection.execute("SELECT FROM agents_agent FOR UPDATE")
+            await connection.rollback()
+            await asyncio.sleep(0.3)
+
+
+FAIL_SOMETIMES = """
+CREATE FUNCTION faults_fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF random() < 0.3 THEN
+        RAISE 'could not serialize access' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER faults_fail AFTER INSERT OR UPDATE ON {}
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION faults_fail();
+"""
+
+
+@fault()
+async def serialization_failures(scene: Scene) -> None:
+    """At the COMMIT of every third transaction."""
+    await scene.house.ledger.query(FAIL_SOMETIMES.format("helpdesk_conversation"))
+    await asyncio.sleep(6)
+    await scene.house.ledger.query("DROP FUNCTION faults_fail CASCADE")
+
+
+# --- a full disk
+
+
+@contextlib.asynccontextmanager
+async def on_a_small_disk(services: Services) -> AsyncIterator[Installation]:
+    """The desk's tables, not the server's log: as where each has a volume."""
+    with mounted(services.folder / "tables", 64, NOBODY) as disk:
+        services.folder.chmod(0o755)
+        services.administer(f"CREATE TABLESPACE small LOCATION '{disk.path}'")
+        url = services.database("desk_small", f"TEMPLATE {EMPTY} TABLESPACE small")
+        try:
+            async with installed(services, database=url) as house:
+                house.disk = disk
+                yield house
+        finally:
+            services.administer("DROP DATABASE desk_small WITH (FORCE)")
+            services.administer("DROP TABLESPACE small")
+
+
+@fault(on_a_small_disk)
+async def the_databases_disk_is_full(scene: Scene) -> None:
+    disk = scene.house.disk
+    assert isinstance(disk, Disk)
+    disk.fill()
+    # What fits into the last pages is still stored: take those as well.
+    await scene.house.ledger.query(
+        "INSERT INTO helpdesk_receipt (sender, client_id, ack, at) "
+        "SELECT gen_random_uuid(), 'x', '{}', now() FROM generate_series(1, 20)"
+    )
+    await asyncio.sleep(8)
+    disk.free()
+
+
+# --- an older backup
+
+
+@fault()
+async def an_older_backup_is_restored(scene: Scene) -> None:
+    """With the desk stopped. What was sent since the backup is gone; nothing else may
+    be, and every screen shows what there is."""
+    house, postgres = scene.house, scene.house.postgres
+    backup = house.folder / "backup"
+    name = house.database.rpartition("/")[2]
+    await run(postgres.programs / "pg_dump", "-Fc", "-f", backup, house.database)
+    scene.history.add(Marked(what="backup"))
+    await asyncio.sleep(6)
+    for process in house.processes:
+        await process.stop()
+    await house.ledger.close()
+    house.services.administer(f"DROP DATABASE {name} WITH (FORCE)")
+    house.services.administer(f"CREATE DATABASE {name}")
+    await run(postgres.programs / "pg_restore", "-d", house.database, backup)
+    scene.history.add(Marked(what="restored"))
+    for process in house.processes:
+        await process.start()
+
+
+async def run(*words: str | Path) -> None:
+    await asyncio.to_thread(subprocess.run, words, check=True)
 
 
 # --- processes that stand still

@@ -47,6 +47,7 @@ class Proxy:
 
     def __init__(self, behind: int) -> None:
         self.behind = behind
+        self.otherwise: int | None = None  # a port, should nobody listen behind
         self.port = 0
         self.links: set[Link] = set()
         self.delay = 0.0  # seconds, of each piece of data
@@ -111,7 +112,7 @@ class Proxy:
         if self.closed:
             return reset(writer)
         try:
-            far = await asyncio.open_connection(self.host, self.behind)
+            far = await self._far()
         except OSError:
             return reset(writer)
         link = Link((reader, writer), far)
@@ -127,6 +128,14 @@ class Proxy:
             self.links.discard(link)
             writer.transport.abort()
             far[1].transport.abort()
+
+    async def _far(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await asyncio.open_connection(self.host, self.behind)
+        except OSError:
+            if self.otherwise is None:
+                raise
+            return await asyncio.open_connection(self.host, self.otherwise)
 
     async def _pass_on(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

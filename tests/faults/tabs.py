@@ -58,6 +58,8 @@ class Tab:
         self.lanes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.backlog: dict[str, int] = defaultdict(int)
         self.retry_seconds = 0.0
+        self.road: Road | None = None
+        self.byes = 0
         self._pong: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -90,7 +92,7 @@ class Tab:
         return max(0.25, self.rng.uniform(0, min(most, first * 2 ** min(tries, 10))))
 
     async def _once(self) -> None:
-        road = self.rng.choice(self.roads)
+        road = self.road = self.rng.choice(self.roads)
         async with connect(
             f"ws{road.url.removeprefix('http')}{self.path}",
             additional_headers=self.headers(road),
@@ -263,6 +265,7 @@ class Tab:
                     self._pong.set_result(None)
                 self.take_pong(frame)
             case "bye":
+                self.byes += 1
                 self.retry_seconds = frame["retry_ms"] / 1000
             case _:
                 self.take_other(frame)
@@ -482,6 +485,8 @@ class AgentTab(Tab):
 
     def take_welcome(self, frame: Frame) -> None:
         held = {each["id"]: each for each in frame["conversations"]}
+        for id in [each for each in self.held if each not in held]:
+            self.clears(id, "")  # as the dashboard forgets what it does not hold
         for id, messages in frame["messages"].items():
             places = [self.place(message) for message in messages]
             # Staff are not told of a reset: a page that begins anew says so itself.

@@ -161,7 +161,7 @@ class Workload:
         queues = list(self.house.people[site]["queues"].values())
         while self.typing:
             await self._pause(rng)
-            if not tab.welcomed.is_set():
+            if not (self.typing and tab.welcomed.is_set()):
                 continue
             if not tab.is_open:
                 await self._start(tab, rng.choice(queues), f"of-{site}")
@@ -205,7 +205,7 @@ class Workload:
                 async with asyncio.timeout(rng.uniform(*PAUSE_SECONDS)):
                     await tab.news.wait()
             tab.news.clear()
-            if not tab.welcomed.is_set():
+            if not (self.typing and tab.welcomed.is_set()):
                 continue
             line = [id for id, each in tab.line.items() if each["queue"]["id"] == taken]
             if tab.rings and rng.random() < 0.9:
@@ -264,8 +264,12 @@ class Workload:
             tab.posts({**frame, "conversation": here, "note": note}, here)
 
     async def _end(self, tab: Tab, here: str, frame: Frame) -> None:
+        """A customer's frame does not say which: sent again for long enough, it may
+        meet the next one."""
         self.history.add(Ended(conversation=here))
-        await tab.says(frame, here)
+        answer = await tab.says(frame, here)
+        if answer["type"] == "ack":
+            self.history.add(Ended(conversation=answer["conversation"]["id"]))
 
     async def _reset_some(self) -> None:
         """Connections break at any time, fault or not."""
