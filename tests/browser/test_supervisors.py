@@ -227,6 +227,20 @@ async def test_a_customer_is_blocked_with_a_reason_and_an_end(
     assert dt.timedelta(days=6) < left <= dt.timedelta(days=7)
 
 
+async def test_who_only_waits_can_be_blocked_from_the_line(
+    shop: Shop,
+    opens: Open,  # noqa: F811
+) -> None:
+    ada: Screen = await opens(shop.ada)
+    cora = await cora_waits(shop)
+    await ada.in_line("Cora Lee").locator("a").click()
+    await ada.page.get_by_role("button", name="Block this customer").click()
+    await ada.write("Threats")
+    await ada.press("Enter")
+    assert await cora.closed() == 4403
+    await expect(ada.in_line("Cora Lee")).to_have_count(0)
+
+
 def blocked(conversation: str) -> tuple[str, dt.timedelta]:
     customer = Conversation.objects.get(pk=conversation).customer
     assert customer.blocked_until

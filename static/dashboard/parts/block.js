@@ -21,10 +21,11 @@ const TIMES = () => [
   { seconds: 365 * 24 * HOUR, label: _("1 year (the longest)") },
 ];
 
-/** For whoever speaks in it or supervises its queue, while somebody has it. @param {{talk: Talk}} props */
+/** For whoever speaks in it, supervises its queue, or has it in line. @param {{talk: Talk}} props */
 export function Blocking({ talk }) {
   const { desk, view } = useHere();
-  if (!desk.holds(talk) && !desk.oversees(talk)) return null;
+  const waits = desk.waiting.value.includes(talk.id);
+  if (!waits && !desk.holds(talk) && !desk.oversees(talk)) return null;
   return html`<section class="blocking"><button type="button" class="quiet-danger"
     onClick=${() => (view.dialog.value = { name: "block", id: talk.id })}><${Icon} name="ban" />${_("Block this customer …")}</button></section>`;
 }
