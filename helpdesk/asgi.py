@@ -32,12 +32,13 @@ checks.refuse_unsafe()
 # path() is typed for Django's views; Channels takes ASGI applications by it.
 agent: Any = AgentConsumer.as_asgi()
 customer: Any = CustomerConsumer.as_asgi()
+nothing: Any = nowhere
 sockets: Any = [
     path("ws/customer/<str:key>/", customer),
     # Bare: Channels' session middleware would hide the transport from the consumer,
     # which then could not see who does not read.
     path("ws/agent/", agent),
-    re_path("", nowhere),
+    re_path("", nothing),
 ]
 
 application: ASGI3Application = Door(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
@@ -14,6 +15,8 @@ from asgiref.typing import (
 )
 
 from . import log
+
+logger = logging.getLogger(__name__)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -28,6 +31,9 @@ FORWARDING = frozenset(
         b"x-real-ip",
     )
 )
+# Balancers and Prometheus ask by whatever name or number they know this process by.
+# Nothing in these answers hangs on it, and Django would refuse it.
+FOR_MACHINES = frozenset(("/healthz", "/readyz", "/metrics"))
 LOOPBACK_NAMES = frozenset(("127.0.0.1", "localhost", "[::1]"))
 
 
@@ -65,6 +71,8 @@ class Door:
         # It drops the header itself and leaves its value in root_path.
         known["root_path"] = ""
         known["headers"] = [h for h in headers if h[0] != b"daphne-root-path"]
+        if known.get("path") in FOR_MACHINES:
+            known["headers"] = with_own_host(known["headers"])
         if self.proxies:
             believe_proxies(known, headers, self.proxies)
         await self.application(known, receive, send)  # type: ignore[arg-type]
@@ -98,6 +106,10 @@ def is_loopback(client: Iterable[Any] | None) -> bool:
         return False
 
 
+def with_own_host(headers: Headers) -> Headers:
+    return [*(h for h in headers if h[0] != b"host"), (b"host", b"localhost")]
+
+
 def believe_proxies(known: dict[str, Any], headers: Headers, proxies: int) -> None:
     """Put the client's own address and scheme in place of the nearest proxy's."""
     hops = entries(headers, b"x-forwarded-for")
@@ -112,6 +124,14 @@ def entries(headers: Headers, name: bytes) -> list[str]:
     """The entries of a list header, however many lines it came in."""
     lines = [value.decode("latin1") for key, value in headers if key == name]
     return [entry.strip() for entry in ",".join(lines).split(",") if entry.strip()]
+
+
+async def nowhere(
+    scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+) -> None:
+    """For sockets to addresses that are none; Channels would raise for a stranger."""
+    logger.info("handshake refused: there is no %s", dict(scope).get("path"))
+    await refuse(scope["type"], send)
 
 
 async def refuse(kind: str, send: ASGISendCallable) -> None:

@@ -120,6 +120,8 @@ def facts(record: logging.LogRecord) -> dict[str, str]:
 def failed(record: logging.LogRecord) -> Iterator[str]:
     """Where it went wrong. Of an error's own words the first line alone: PostgreSQL
     prints the whole row below it, and in that row stands what somebody wrote."""
+    if record.name.startswith("django.security"):
+        return  # a stranger's own doing, of which the line has told
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
     for each in reversed(list(chain(error))):
         for frame in traceback.format_tb(each.__traceback__):

@@ -30,7 +30,7 @@ from daphne.server import Server as Daphne
 from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 
-from .transport import PromptTransport, Socket
+from .transport import PromptTransport, Requests, Socket
 
 reactor: Any = installed_reactor
 
@@ -79,6 +79,7 @@ class Server(Daphne):  # type: ignore[misc]
         # Daphne lets the origin `null` through to us, which this call would undo.
         self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         self.ws_factory.protocol = Socket
+        self.http_factory.__class__ = Requests  # daphne makes and opens it in one step
         reactor.callWhenRunning(self.on_ready, self.listening_addresses[0][1])
 
     def listen_success(self, port: Any) -> Any:

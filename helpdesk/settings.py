@@ -242,6 +242,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str(
 
 # --- security --------------------------------------------------------------------
 
+SESSION_ENGINE = "helpdesk.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _https
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = (

@@ -1,13 +1,78 @@
-"""Daphne's sockets without what they do for every frame and nobody needs: together
-about a third of the event loop's time under load (docs/performance.md)."""
+"""Daphne's connections, bounded: what a stranger sends is held only up to a size, and a
+socket that is spoken to faster than the desk can answer is not read meanwhile. And
+without what daphne does for every frame and nobody needs: together about a third of
+the event loop's time under load (docs/performance.md)."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import Any
 
+from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
 from twisted.internet import tcp
+
+from .limits import Bucket
+
+log = logging.getLogger(__name__)
+
+TOO_FAST = 4429  # the contract's close code
+
+FORM_BYTES = 64 * 1024  # around the largest file: the application says 413 itself
+PINGS_A_SECOND, PINGS_BURST = 2, 20  # of WebSocket's own; a proxy sends a few a minute
+UNREAD_FRAMES = 32  # that wait for the application; then the client is not read
+AGAIN_SECONDS = 0.02  # until we look whether it has caught up
+
+
+class Request(WebRequest):  # type: ignore[misc]
+    """Daphne keeps all of a body, on disk and then in memory, before anybody can look
+    at it."""
+
+    def gotLength(self, length: int | None) -> None:
+        super().gotLength(length)
+        if length is not None and length > most_bytes():
+            self._cut()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        # A body in chunks announces no length.
+        if self.content.tell() + len(data) > most_bytes():
+            self._cut()
+        else:
+            super().handleContentChunk(data)
+
+    def _cut(self) -> None:
+        if self.channel.transport.disconnecting:
+            return
+        log.info("a request of too many bytes was cut")
+        self.requestHeaders.removeHeader(b"expect")  # no 100 after our 413
+        self.channel.transport.write(TOO_BIG)
+        self.channel.loseConnection()
+
+    def process(self) -> Any:
+        # Daphne decodes both as ASCII, and what is none becomes a traceback. The
+        # first moves the application; from whom it may be believed, nobody knows.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        wanted = self.requestHeaders.getRawHeaders(b"sec-websocket-protocol", [])
+        if not b"".join(wanted).isascii():
+            self.requestHeaders.removeHeader(b"sec-websocket-protocol")
+        return super().process()
+
+
+TOO_BIG = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n"
+
+
+def most_bytes() -> int:
+    return int(settings.HELPDESK_UPLOAD_BYTES) + FORM_BYTES
+
+
+class Requests(HTTPFactory):  # type: ignore[misc]
+    def buildProtocol(self, addr: Any) -> Any:
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = Request
+        return protocol
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]
@@ -15,6 +80,42 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     also when nobody logs."""
 
     maxMessagePayloadSize: int  # in bytes; 0 means any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pings = Bucket(PINGS_A_SECOND, PINGS_BURST)
+        self._waits = False
+
+    def onPing(self, payload: bytes) -> None:
+        """Each is answered, also to somebody who reads no answers."""
+        if self._pings.take(time.monotonic()) or not settings.HELPDESK_LIMITS:
+            super().onPing(payload)
+        elif self.state == self.STATE_OPEN:
+            log.info("a flood of pings")
+            self.sendClose(TOO_FAST)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        super().onMessage(payload, isBinary)
+        if not self._waits and self._is_behind():
+            self._waits = True
+            self.transport.pauseProducing()
+            self._look_again()
+
+    def _is_behind(self) -> bool:
+        """The application has more to read than it can take: the database may be away,
+        and daphne's queue has no end."""
+        return bool(self.application_queue.qsize() > UNREAD_FRAMES)
+
+    def _look_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(AGAIN_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._is_behind() and self.state == self.STATE_OPEN:
+            self._look_again()
+        else:
+            self._waits = False
+            self.transport.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)

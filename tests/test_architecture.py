@@ -31,7 +31,8 @@ LEVELS = {
     """,
     "wiring": """
         __init__ __main__ apps asgi checks doctor door embedded first_start lifespan
-        management mirror serving settings static transport urls
+        management mirror serving sessions settings static transport
+        urls
     """,
 }
 LEVEL_OF = {

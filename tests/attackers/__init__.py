@@ -1,0 +1,1 @@
+"""What a stranger tries, class by class, through every door."""
