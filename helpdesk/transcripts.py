@@ -42,7 +42,13 @@ class Line:
     @property
     def words(self) -> str:
         """What a person wrote."""
-        return "" if self.kind == Message.Kind.SYSTEM else self.text
+        return "" if self.is_event else self.text
+
+    @property
+    def is_event(self) -> bool:
+        """The desk said it, as a system line or in a note to staff."""
+        noted = self.kind == Message.Kind.NOTE and self.event
+        return self.kind == Message.Kind.SYSTEM or bool(noted)
 
     @property
     def sentence(self) -> str:
@@ -409,17 +415,26 @@ def sentence(line: Line) -> str:
         case "act":
             words = ACTS.get(line.event)
             return str(words) % {"name": line.name} if words else line.event
-        case Message.Kind.SYSTEM:
-            return _event(line)
-    return ""
+    return _event(line) if line.is_event else ""
 
 
 def _event(line: Line) -> str:
     name = str(line.data.get("name") or _("The agent"))
     if line.event == "ended":
         return _ended(line.data.get("by"), name)
+    if line.event == "transfer_back":
+        return _came_back(line.data.get("why"), name)
     words = EVENTS.get(line.event)
     return str(words) % {"name": name} if words else line.text
+
+
+def _came_back(why: object, name: str) -> str:
+    match why:
+        case "declined":
+            return _("%(name)s declined the transfer.") % {"name": name}
+        case "missed":
+            return _("%(name)s went away before answering.") % {"name": name}
+    return _("%(name)s did not answer the transfer.") % {"name": name}
 
 
 def _ended(by: object, name: str) -> str:

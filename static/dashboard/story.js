@@ -20,8 +20,11 @@ const EVENTS = {
   requeued: ({ name }) =>
     name ? _("%(name)s did not come back: to the front of the line.", { name }) : _("Back to the front of the line."),
   transferred: ({ name }) => _("%(name)s has taken over.", { name }),
-  transfer_back: ({ name, why }) =>
-    why === "declined" ? _("%(name)s declined the transfer.", { name }) : _("%(name)s did not answer the transfer.", { name }),
+  transfer_back: ({ name, why }) => {
+    if (why === "declined") return _("%(name)s declined the transfer.", { name });
+    if (why === "missed") return _("%(name)s went away before answering.", { name });
+    return _("%(name)s did not answer the transfer.", { name });
+  },
   idle_warning: ({ minutes }) => _("The customer is asked whether they are still there. This ends in %(minutes)s min.", { minutes }),
   left: () => _("The customer left a message instead of waiting."),
   ended: ({ by, name, outcome }) => {

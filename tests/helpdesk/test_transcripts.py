@@ -85,6 +85,25 @@ def test_it_tells_system_lines_in_the_readers_language(office: Office) -> None:
         assert transcripts.story(talk).lines[0].sentence == "Ada 已加入。"
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("declined", "Ben 谢绝了转接。"),
+        ("lapsed", "Ben 未回应转接。"),
+        ("missed", "Ben 在应答前离开了。"),
+    ],
+)
+def test_a_transfer_that_came_back_is_told_in_the_readers_language(
+    office: Office, why: str, said: str
+) -> None:
+    talk = conversation(office.sales)
+    back = {"kind": "note", "author": "system", "event": "transfer_back"}
+    say(talk, "Ben came back.", data={"name": "Ben", "why": why}, **back)
+    with translation.override("zh-hans"):
+        (line,) = transcripts.story(talk).lines
+        assert (line.sentence, line.words) == (said, "")
+
+
 def test_it_shows_an_unknown_event_as_it_was_written(office: Office) -> None:
     talk = conversation(office.sales)
     say(talk, "The moon rose.", kind="system", author="system", event="moonrise")
