@@ -343,7 +343,10 @@ class Line(RuleBasedStateMachine):
         """But who has been passed on a moment ago by everybody with room."""
         here = presence.connected([agent.pk for agent in self.agents])
         accepting = Agent.objects.filter(pk__in=here, status="online")
-        free = [agent for agent in accepting if load(agent) < agent.capacity]
+        # A wrap-up may have ended since the last tick.
+        before = database.db_now() - SLACK
+        loads = snapshots.loads([agent.pk for agent in accepting], before)
+        free = [agent for agent in accepting if loads.get(agent.pk, 0) < agent.capacity]
         for row in self.waiting():
             for agent in free:
                 if self.may_take(agent, row):
@@ -421,7 +424,7 @@ class Line(RuleBasedStateMachine):
 
 
 # What becomes due while a step is taken and looked at is given out by the next tick.
-SLACK = dt.timedelta(seconds=3)
+SLACK = dt.timedelta(seconds=5)
 
 
 def turn(row: Conversation) -> tuple[Any, ...]:
