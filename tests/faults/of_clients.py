@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from .disks import Disk, mounted
 from .faults import Scene, fault
+from .history import Acked, Ended, Sent
 from .installation import Installation, Services, installed, until
 from .of_services import slowest_pong
 from .tabs import Frame, new_id
@@ -26,9 +27,11 @@ TOO_BIG, TOO_BIG_HERE, TOO_FAST = 1009, 4413, 4429
 PAGE = {"Origin": "https://shop.example"}
 
 
-async def while_others_are_well(scene: Scene, seconds: float) -> None:
+async def while_others_are_well(
+    scene: Scene, seconds: float, bound: float = PONG_SECONDS
+) -> None:
     worst = await slowest_pong(scene, seconds)
-    if worst > PONG_SECONDS:
+    if worst > bound:
         scene.wrong(f"meanwhile a ping of others took {worst:.1f} s")
 
 
@@ -55,6 +58,34 @@ async def hears(own: ClientConnection, *types: str) -> Frame:
             return frame
 
 
+async def tells(scene: Scene, own: ClientConnection, me: str, **frame: str) -> Frame:
+    """What a customer of a fault's own sends, written down as the workload's is."""
+    frame = {"id": new_id(), **frame}
+    note_sent(scene, me, frame)
+    await says(own, **frame)
+    answer = await hears(own, "ack", "refused")
+    note_answer(scene, me, answer)
+    return answer
+
+
+def note_sent(scene: Scene, me: str, frame: Frame) -> None:
+    if "text" in frame:
+        who = {"tab": me, "sender": me, "id": frame["id"]}
+        scene.history.add(Sent(**who, conversation=None, text=frame["text"]))
+
+
+def note_answer(scene: Scene, me: str, answer: Frame) -> None:
+    where = answer.get("conversation", "")
+    here = where["id"] if isinstance(where, dict) else where
+    if "seq" in answer:
+        acked = Acked(
+            tab=me, sender=me, id=answer["id"], conversation=here, seq=answer["seq"]
+        )
+        scene.history.add(acked)
+    # They leave when the fault is over, whatever becomes of it then.
+    scene.history.add(Ended(conversation=here))
+
+
 async def close_code(own: ClientConnection, seconds: float = 10) -> int | None:
     """With which it is closed; None when it is not."""
     with contextlib.suppress(TimeoutError):
@@ -75,14 +106,10 @@ async def a_client_never_reads(scene: Scene) -> None:
     """It asks for its history again and again, and leaves the answers lying."""
     async with enters(scene) as own:
         await says(own, type="hello")
-        await hears(own, "welcome")
-        start = {"type": "conversation.start", "text": f"of-shop {new_id()}"}
-        await says(own, id=new_id(), **start)
-        await hears(own, "ack")
+        me = (await hears(own, "welcome"))["customer"]["id"]
+        await tells(scene, own, me, type="conversation.start", text=new_id())
         for _ in range(25):
-            text = "of-shop " + new_id() * 100
-            await says(own, type="message.post", id=new_id(), text=text)
-            await hears(own, "ack")
+            await tells(scene, own, me, type="message.post", text=new_id() * 100)
         own.transport.pause_reading()
         asking = asyncio.create_task(_asks_without_reading(own))
         try:
@@ -177,20 +204,21 @@ async def one_id_five_times_at_once(scene: Scene) -> None:
         async with contextlib.AsyncExitStack() as open_:
             own = [await open_.enter_async_context(enters(scene)) for _ in range(3)]
             await says(own[0], type="hello")
-            token = (await hears(own[0], "welcome"))["token"]
-            start = {"type": "conversation.start", "text": f"of-shop {new_id()}"}
-            await says(own[0], id=new_id(), **start)
-            await hears(own[0], "ack")
+            welcome = await hears(own[0], "welcome")
+            token, me = welcome["token"], welcome["customer"]["id"]
+            await tells(scene, own[0], me, type="conversation.start", text=new_id())
             for other in own[1:]:
                 await says(other, type="hello", token=token)
                 await hears(other, "welcome")
-            await _five_times(scene, own, token)
-            await says(own[0], type="conversation.end", id=new_id())
-            await hears(own[0], "ack")
+            await _five_times(scene, own, token, me)
+            await tells(scene, own[0], me, type="conversation.end")
 
 
-async def _five_times(scene: Scene, own: list[ClientConnection], token: str) -> None:
+async def _five_times(
+    scene: Scene, own: list[ClientConnection], token: str, me: str
+) -> None:
     command: Frame = {"type": "message.post", "id": new_id(), "text": new_id()}
+    note_sent(scene, me, command)
 
     async def by_socket(each: ClientConnection) -> Frame:
         await says(each, **command)
@@ -204,6 +232,7 @@ async def _five_times(scene: Scene, own: list[ClientConnection], token: str) -> 
     answers = await asyncio.gather(
         *(by_socket(each) for each in own), *(by_poll(number) for number in (0, 1))
     )
+    note_answer(scene, me, answers[0])
     if any(each != answers[0] or each["type"] != "ack" for each in answers):
         scene.wrong(f"one id was answered differently: {answers}")
     rows = await scene.house.ledger.query(
@@ -229,6 +258,7 @@ def polled(url: str, token: str, command: Frame) -> list[Frame]:
 
 CROWD = 1_000
 BACK_SECONDS = 60
+CROWDED_SECONDS = 20  # of a ping meanwhile: a thousand clients share this very loop
 ADDRESSES = 8  # an address may have 500 sockets on a server
 
 
@@ -241,7 +271,8 @@ async def a_thousand_come_back_at_once(scene: Scene) -> None:
         for each in crowd:
             each.vanish()
         await asyncio.gather(
-            _back_in_time(scene, crowd), while_others_are_well(scene, 10)
+            _back_in_time(scene, crowd),
+            while_others_are_well(scene, 10, CROWDED_SECONDS),
         )
     finally:
         for task in doing:

@@ -138,6 +138,17 @@ async def deadlocks(scene: Scene) -> None:
                 await connection.execute("SELECT FROM agents_agent FOR UPDATE")
             await connection.rollback()
             await asyncio.sleep(0.3)
+    if not await counted(scene, "deadlocks"):
+        scene.wrong("no deadlock came about")
+
+
+async def counted(scene: Scene, what: str) -> int:
+    """By the database's statistics of this database."""
+    await asyncio.sleep(1)  # so late they may be told
+    found = await scene.house.ledger.query(
+        f"SELECT {what} FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return int(found[0][0])
 
 
 FAIL_SOMETIMES = """
@@ -156,9 +167,12 @@ CREATE CONSTRAINT TRIGGER faults_fail AFTER INSERT OR UPDATE ON {}
 @fault()
 async def serialization_failures(scene: Scene) -> None:
     """At the COMMIT of every third transaction."""
+    before = await counted(scene, "xact_rollback")
     await scene.house.ledger.query(FAIL_SOMETIMES.format("helpdesk_conversation"))
     await asyncio.sleep(6)
     await scene.house.ledger.query("DROP FUNCTION faults_fail CASCADE")
+    if await counted(scene, "xact_rollback") == before:
+        scene.wrong("no transaction was undone")
 
 
 # --- a full disk
@@ -185,13 +199,22 @@ async def the_databases_disk_is_full(scene: Scene) -> None:
     disk = scene.house.disk
     assert isinstance(disk, Disk)
     disk.fill()
-    # What fits into the last pages is still stored: take those as well.
-    await scene.house.ledger.query(
-        "INSERT INTO helpdesk_receipt (sender, client_id, ack, at) "
-        "SELECT gen_random_uuid(), 'x', '{}', now() FROM generate_series(1, 20)"
-    )
+    await see_it_full(scene)
     await asyncio.sleep(8)
     disk.free()
+
+
+async def see_it_full(scene: Scene) -> None:
+    """The last pages still take something."""
+    for _ in range(100):
+        try:
+            await scene.house.ledger.query(
+                "INSERT INTO helpdesk_receipt (sender, client_id, ack, at) SELECT "
+                "gen_random_uuid(), 'x', '{}', now() FROM generate_series(1, 1000)"
+            )
+        except psycopg.errors.DiskFull:
+            return
+    scene.wrong("the disk could not be filled")
 
 
 # --- an older backup
