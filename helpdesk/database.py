@@ -51,14 +51,17 @@ def db_now() -> dt.datetime:
     """The database's clock, to the millisecond: the same for every process, however
     wrong the clock of a host. Not the start of the transaction but now, so that a
     time taken after a lock is later than the one of whoever held it."""
+    return milliseconds(_clock().astimezone(dt.UTC)) + offset
+
+
+def _clock() -> dt.datetime:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT clock_timestamp()")
-            (now,) = cursor.fetchone()
-        else:
-            cursor.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
-            now = dt.datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=dt.UTC)
-    return milliseconds(now.astimezone(dt.UTC)) + offset
+            now: dt.datetime = cursor.fetchone()[0]
+            return now
+        cursor.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
+        return dt.datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=dt.UTC)
 
 
 def milliseconds(at: dt.datetime) -> dt.datetime:
