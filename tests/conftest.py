@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
-from django.db import OperationalError, connection, transaction
+from django.core.cache import cache as django_cache
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django.utils import translation
 
 from tests.live import LiveServer, ServerProcess, collect_static
+from tests.servers import WORKER
 from tests.shop_fixtures import shop  # noqa: F401
 
 
@@ -22,8 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     TransactionTestCase._fixture_teardown = empty_tables  # type: ignore[method-assign]
 
-
-DEADLOCKS = 3  # in a row, before it is more than an accident
 
 # What migrations filled: Django's own flush empties these too, and then spends most
 # of a run's time on filling some of them again.
@@ -37,34 +38,38 @@ KEPT = {
 
 
 def empty_tables(case: TransactionTestCase) -> None:
-    """After a test that committed. What the server still does in the background may
-    hold rows in its own order; it ends meanwhile."""
-    for _ in range(DEADLOCKS):
-        try:
-            return delete_all()
-        except OperationalError as error:
-            if "deadlock" not in str(error):
-                raise
-    delete_all()
-
-
-def delete_all() -> None:
-    """Foreign keys are checked when all is gone."""
+    """After a test that committed. Only what it filled: a DELETE costs even where there
+    is nothing."""
     connection.close_if_unusable_or_obsolete()
-    tables = sorted({*connection.introspection.table_names()} - KEPT)
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # Whoever still holds a row would make the run wait for ever.
-            cursor.execute("SET LOCAL lock_timeout = '20s'")
-        for table in tables:
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+            # Whoever still holds a row would make the run wait for ever. And no foreign
+            # key is checked row by row, where all rows go.
+            cursor.execute(
+                "SET LOCAL lock_timeout = '20s';"
+                "SET LOCAL session_replication_role = replica"
+            )
+        cursor.execute(which_are_filled())
+        deletes = [f"DELETE FROM {table}" for (table,) in cursor.fetchall()]
+        if connection.vendor == "postgresql":
+            deletes = [";".join(deletes)]  # one way there and back
+        for statement in filter(None, deletes):
+            cursor.execute(statement)
+
+
+@cache
+def which_are_filled() -> str:
+    tables = sorted({*connection.introspection.table_names()} - KEPT)
+    return " UNION ALL ".join(
+        f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables
+    )
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     """One test's failed log-ins are not the next one's, nor is its language: Django's
     LocaleMiddleware leaves the last visitor's active in the thread."""
-    cache.clear()
+    django_cache.clear()
     translation.deactivate()
 
 
@@ -88,11 +93,16 @@ async def server(
 @pytest.fixture(scope="session")
 def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Static files as production serves them: collected, named by their content. A
-    test that opens pages of a `server_process` asks for it; collecting takes seconds.
-    """
-    root = tmp_path_factory.mktemp("static")
-    collect_static(root)
-    return root
+    test that opens pages of a `server_process` asks for it; collecting takes seconds,
+    so that the first worker does it for all."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if WORKER else folder
+    with (folder / "static.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "static").exists():
+            collect_static(folder / "collecting")
+            (folder / "collecting").rename(folder / "static")
+    return folder / "static"
 
 
 @pytest.fixture
