@@ -29,6 +29,8 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[m
 
     support_js_module_import_aggregation = True
     max_post_process_passes = 20
+    # Pages name the others by their content; compressing them too takes twice as long.
+    keep_only_hashed_files = True
 
 
 class StaticFiles:
