@@ -12,21 +12,32 @@ from django.apps import apps
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.live import ServerProcess
+from tests.live import LiveServer, ServerProcess
+from tests.shop import Address, stored
 
 KIB64 = 64 * 1024
 Start = Callable[..., ServerProcess]
 
 
+def add_site() -> None:
+    apps.get_model("customers", "Site").objects.create(key="shop", name="Shop")
+
+
+@pytest.fixture
+async def here(server: LiveServer) -> LiveServer:
+    await stored(add_site)
+    return server
+
+
 @pytest.fixture
 def process(server_process: Start) -> ServerProcess:
-    apps.get_model("customers", "Site").objects.create(key="shop", name="Shop")
+    add_site()
     return server_process()
 
 
-def socket_of(process: ServerProcess) -> Any:
-    url = f"{process.ws_url}/ws/customer/shop/"
-    return connect(url, origin=process.url, proxy=None)  # type: ignore[arg-type]
+def socket_of(server: Address) -> Any:
+    url = f"{server.ws_url}/ws/customer/shop/"
+    return connect(url, origin=server.url, proxy=None)  # type: ignore[arg-type]
 
 
 def hello(size: int) -> str:
@@ -35,14 +46,14 @@ def hello(size: int) -> str:
     return frame.replace('""', '"' + "x" * (size - len(frame)) + '"')
 
 
-async def test_a_text_of_64_kib_is_read(process: ServerProcess) -> None:
-    async with socket_of(process) as socket:
+async def test_a_text_of_64_kib_is_read(here: LiveServer) -> None:
+    async with socket_of(here) as socket:
         await socket.send(hello(KIB64))
         assert json.loads(await socket.recv())["type"] == "welcome"
 
 
-async def test_a_longer_one_closes_with_1009(process: ServerProcess) -> None:
-    async with socket_of(process) as socket:
+async def test_a_longer_one_closes_with_1009(here: LiveServer) -> None:
+    async with socket_of(here) as socket:
         await socket.send(hello(KIB64 + 1))
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
@@ -50,8 +61,8 @@ async def test_a_longer_one_closes_with_1009(process: ServerProcess) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-async def test_another_socket_is_not_harmed(process: ServerProcess) -> None:
-    async with socket_of(process) as cora, socket_of(process) as mallory:
+async def test_another_socket_is_not_harmed(here: LiveServer) -> None:
+    async with socket_of(here) as cora, socket_of(here) as mallory:
         await mallory.send(hello(KIB64 * 10))
         with pytest.raises(ConnectionClosed):
             await mallory.recv()

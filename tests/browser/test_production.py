@@ -44,9 +44,18 @@ def production(
 
 
 async def test_the_chat_has_all_it_needs(page: Page, production: ServerProcess) -> None:
+    """And fetches it by its content."""
     complaints = Complaints(page)
+    scripts: list[str] = []
+    page.on(
+        "response",
+        lambda r: scripts.append(r.url) if r.url.endswith(".js") else None,
+    )
     await page.goto(f"{production.url}/widget/shop/")
     await page.get_by_role("textbox").first.wait_for()
+    static = [url for url in scripts if "/static/" in url]
+    assert static
+    assert all(len(url.split(".")[-2]) == 12 for url in static), static
     assert complaints.heard == []
 
 
@@ -61,18 +70,3 @@ async def test_the_dashboard_has_all_it_needs(
     await page.wait_for_url("**/agents/")
     await page.get_by_text("Online").first.wait_for()
     assert complaints.heard == []
-
-
-async def test_modules_are_fetched_by_their_content(
-    page: Page, production: ServerProcess
-) -> None:
-    scripts: list[str] = []
-    page.on(
-        "response",
-        lambda r: scripts.append(r.url) if r.url.endswith(".js") else None,
-    )
-    await page.goto(f"{production.url}/widget/shop/")
-    await page.get_by_role("textbox").first.wait_for()
-    static = [url for url in scripts if "/static/" in url]
-    assert static
-    assert all(len(url.split(".")[-2]) == 12 for url in static), static

@@ -325,9 +325,9 @@ async def _until_heard(
 async def test_a_person_connected_to_one_process_is_present_to_the_other(
     shop: Shop, server_process: Callable[..., ServerProcess]
 ) -> None:
-    one, two = server_process(), server_process()
+    one = server_process()
     ada = await shop.agent(shop.ada, at=one)
-    ben = await shop.agent(shop.ben, at=two)
+    ben = await shop.agent(shop.ben)  # at the server of this process
     (told,) = [a for a in ben.welcome["agents"] if a["name"] == "Ada"]
     assert told["connected"] is True
     await asyncio.to_thread(one.stop)

@@ -240,7 +240,7 @@ class Killed:
 async def test_a_process_dies_and_nobody_is_forgotten(
     shop: Shop, server_process: Callable[..., Process]
 ) -> None:
-    doomed, other = server_process(), server_process()
+    doomed, other = server_process(), shop.server
     ada = await shop.agent(shop.ada, at=doomed)
     cora = await shop.customer(at=other)
     what = here(await cora.starts("My tent leaks."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.live import ServerProcess
-from tests.shop import Shop, stored, texts, told
+from tests.shop import Address, Shop, stored, texts, told
 
 
 async def test_a_whole_conversation(shop: Shop) -> None:
@@ -51,15 +51,15 @@ async def test_from_socket_to_poll_and_back(shop: Shop) -> None:
 async def test_any_process_answers_any_poll(
     shop: Shop, server_process: Callable[..., ServerProcess]
 ) -> None:
-    one, two = server_process(), server_process()
+    one, two = shop.server, server_process()
     ada = await shop.agent(shop.ada, at=one)
     cora = shop.long_poll(at=two)
     await cora.hello()
     start = await cora.says("conversation.start", text="Hello?")
     here = start["conversation"]["id"]
     await ada.sees(id=here, state="active")
-    for n, server in enumerate([one, two, one]):
-        cora.server = server
+    servers: list[Address] = [one, two, one]
+    for n, cora.server in enumerate(servers):
         await cora.says("message.post", text=f"{n}", id=f"post-id-{n}")
         await ada.hears_message(f"{n}")
         await ada.posts(here, f"to {n}")
@@ -74,7 +74,7 @@ async def test_any_process_answers_any_poll(
 async def test_a_socket_in_one_process_and_a_poll_in_the_other(
     shop: Shop, server_process: Callable[..., ServerProcess]
 ) -> None:
-    one, two = server_process(), server_process()
+    one, two = shop.server, server_process()
     cora = await shop.customer(at=one)
     here = (await cora.starts("Hello?"))["conversation"]["id"]
     tab = shop.long_poll(cora.token, at=two)
