@@ -13,6 +13,7 @@ help:
 	@echo 'make faults  a thousand rounds of each race, and more; takes long'
 	@echo 'make lint    style and types'
 	@echo 'make check   lint and test: what CI runs'
+	@echo 'make docker-check  the Dockerfile, executed by buildah, and a page from it'
 	@echo 'make pack    the widget as visitors fetch it, after a change in static/'
 	@echo 'make shots   a picture of every screen in every look, in shots/'
 	@echo 'make setup   what the others need (they ask for it themselves)'
@@ -41,9 +42,12 @@ lint: setup
 shots: setup
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 -o python_files=shots.py tests/browser/shots.py
 
+docker-check:
+	@.ci/docker-check
+
 pack: setup
 	@.ci/pack
 
 check: lint test
 
-.PHONY: help setup server run serve test faults lint shots pack check
+.PHONY: help setup server run serve test faults lint docker-check shots pack check

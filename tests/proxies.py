@@ -30,7 +30,7 @@ class Faults:
     strips_upgrade: bool = False
     hides_scheme: bool = False
     hides_client: bool = False
-    own_host: bool = False  # asks by the host of what it stands before
+    host: str = ""  # by which it asks
     most_bytes: int | None = None  # larger bodies are refused
     cuts_at: int | None = None  # of larger bodies the rest is lost
     idle_seconds: float | None = None
@@ -141,9 +141,9 @@ class Proxy:
             told = [each for each in told if each[0].lower() != "x-forwarded-for"]
         else:
             told.append(("X-Forwarded-For", "127.0.0.1"))
-        if faults.own_host:
+        if faults.host:
             told = [each for each in told if each[0].lower() != "host"]
-            told.append(("Host", f"127.0.0.1:{self.upstream}"))
+            told.append(("Host", faults.host))
         return told
 
     def answered(self, headers: Headers) -> Headers:

@@ -46,7 +46,7 @@ def metrics() -> list[str]:
 
 def make_words() -> list[str]:
     makefile = (ROOT / "Makefile").read_text()
-    return re.findall(r"^\t@echo 'make (\w+)", makefile, re.MULTILINE)
+    return re.findall(r"^\t@echo 'make ([\w-]+)", makefile, re.MULTILINE)
 
 
 def relative_links(text: str) -> list[str]:

@@ -140,3 +140,27 @@ class TestOnLoopbackOnly:
     def test_it_refuses_a_handshake(self) -> None:
         knock = Knock("websocket", host="evil.example").at(loopback_only=True)
         assert knock.sent[0]["type"] == "websocket.close"
+
+
+class TestByMachines:
+    """A balancer knows a process by a number, Prometheus by a container's name."""
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+    def test_they_may_ask_by_any_name(self, path: str) -> None:
+        knock = Knock(host="web-1:8000")
+        knock.scope["path"] = path
+        seen = knock.at().seen
+        assert seen
+        assert seen["headers"] == [(b"host", b"localhost")]
+
+    def test_for_anything_else_a_name_stays_as_it_came(self) -> None:
+        knock = Knock(host="evil.example")
+        knock.scope["path"] = "/accounts/login/"
+        seen = knock.at().seen
+        assert seen
+        assert seen["headers"] == [(b"host", b"evil.example")]
+
+    def test_a_demo_is_asked_by_its_own_names_all_the_same(self) -> None:
+        knock = Knock(host="evil.example")
+        knock.scope["path"] = "/healthz"
+        assert knock.at(loopback_only=True).seen is None

@@ -125,8 +125,8 @@ def clock() -> Iterator[Finding]:
     yield ill(
         "clock",
         "Nobody has run it within the last minute: offers do not lapse, and customers "
-        "of a lost agent are not served again. (A server begins with its first visitor;"
-        " if this one has just been started, ask once more.)",
+        "of a lost agent are not served again. (A server begins with its first "
+        "visitor; if it has just been started, ask once more.)",
         "HELPDESK_CLOCK=on for the servers, or a process of its own:"
         " python manage.py clock",
     )

@@ -108,9 +108,6 @@ def reach(visit: Visit) -> Finding | None:
         where = reply.header("Location")
         why = f"It sends its visitors elsewhere, to {where}"
         return ill(what, why, "PUBLIC_URL: the address at which visitors end")
-    if reply.status == 400:
-        why = "The server does not know the host by which the proxy asks."
-        return ill(what, why, *mends.HOST, "PUBLIC_URL: the host that visitors type")
     if reply.status != 200 or reply.text.strip() != "ok":
         why = f"Somebody else answers there (status {reply.status})."
         return ill(what, why, *mends.LISTENING)
@@ -122,27 +119,18 @@ def reach(visit: Visit) -> Finding | None:
 
 def forwarding(visit: Visit) -> Iterator[Finding]:
     what = "forwarded headers"
-    seen = reflection(visit)
-    if seen is None:
-        yield ill(
-            what,
-            "The server there has another secret than this command.",
-            "SECRET_KEY: the same here and for every server process",
-        )
+    reply = ask(visit.public, "/mirror", None, with_ticket() | {FORWARDED: STRANGER})
+    if reply.status == 400:
+        why = "The server does not know the host by which the proxy asks."
+        yield ill("Host", why, *mends.HOST, "PUBLIC_URL: the host that visitors type")
         return
+    if reply.status != 200:
+        why = "The server there has another secret than this command."
+        yield ill(what, why, "SECRET_KEY: the same here and for every server process")
+        return
+    seen = json.loads(reply.text)
     trouble = [*scheme(visit, seen), *host(visit, seen), *hops(seen)]
     yield from trouble or [well(what, f"you come as {seen['client']}")]
-
-
-def reflection(visit: Visit) -> dict[str, object] | None:
-    """What the server sees of a request that claims to be a stranger's; None where it
-    does not tell."""
-    reply = ask(visit.public, "/mirror", None, with_ticket() | {FORWARDED: STRANGER})
-    try:
-        seen = json.loads(reply.text)
-    except ValueError:
-        return None
-    return seen if reply.status == 200 and isinstance(seen, dict) else None
 
 
 def with_ticket() -> dict[str, str]:

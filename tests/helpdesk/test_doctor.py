@@ -176,8 +176,10 @@ def test_the_client_is_not_told(proxy: Proxy, behind: None) -> None:
     assert "$proxy_add_x_forwarded_for" in found["X-Forwarded-For"]
 
 
-def test_the_host_is_replaced(proxy: Proxy, behind: None) -> None:
-    proxy.faults.own_host = True
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "web-1:8000"])
+def test_the_host_is_replaced(proxy: Proxy, behind: None, host: str) -> None:
+    """By one that the server knows as its own, or by one that it does not know."""
+    proxy.faults.host = host
     found = failures(proxy)
     assert "proxy_set_header Host $http_host" in found["Host"]
 

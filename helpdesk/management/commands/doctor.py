@@ -46,11 +46,13 @@ class Command(BaseCommand):
         silence: float,
         **options: Any,
     ) -> None:
-        found = list(map(self.show, doctor.examine_inside()))
+        found: list[State] = []
         public = settings.HELPDESK_PUBLIC_URL
         if public and not inside:
+            # First: a desk begins, and looks at its clock, with its first visitor.
             visit = doctor.examine_outside(public, site or any_site(), silence)
             found += map(self.show, visit)
+        found += map(self.show, doctor.examine_inside())
         failed = found.count(State.ILL)
         poor = found.count(State.POOR)
         self.stdout.write(f"\n{failed} failed, {poor} warnings, of {len(found)}.")
@@ -80,4 +82,4 @@ def any_site() -> str | None:
         sites = apps.get_model("customers", "Site").objects
         return sites.order_by("pk").values_list("key", flat=True).first()
     except DatabaseError:
-        return None  # which the doctor has said already
+        return None  # as the doctor will say
