@@ -12,8 +12,14 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 
-from helpdesk import clock, conversations, pairing, protocol
-from helpdesk.consumers import FORBIDDEN, SOCKETS_PER_PERSON, Close, DeskConsumer
+from helpdesk import clock, conversations, protocol
+from helpdesk.consumers import (
+    FORBIDDEN,
+    NOT_SIGNED_IN,
+    SOCKETS_PER_PERSON,
+    Close,
+    DeskConsumer,
+)
 from helpdesk.database import in_transaction, reading
 from helpdesk.desk import FLICKER_SECONDS
 from helpdesk.origins import own_origin_of_scope
@@ -49,8 +55,8 @@ class AgentConsumer(DeskConsumer):
         agent = self.agent
         self.count(("agent", str(agent.pk)), SOCKETS_PER_PERSON)
         self.voice = voice.AgentVoice(agent, self)
-        queues = await reading(pairing.queues_of, agent.pk)
-        self.queues = frozenset(queues)
+        self.staffs = await reading(staffed_by, agent)
+        queues = [queue for queue, _role in self.staffs]
         self.join(f"agent.{agent.pk}", *(f"queue.{queue}" for queue in queues))
         if await self.arrive(agent.pk):
             await in_transaction(moved, agent)
@@ -67,13 +73,14 @@ class AgentConsumer(DeskConsumer):
             self.desk.later(FLICKER_SECONDS, lambda: in_transaction(moved, agent))
 
     @classmethod
-    async def revoked(cls, sockets: list[Any]) -> list[Any]:
+    async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
         """Signed out, deactivated, password changed, no agent any more."""
-        return await reading(revoked, sockets)
+        return dict.fromkeys(await reading(revoked, sockets), NOT_SIGNED_IN)
 
     @classmethod
     async def outdated(cls, sockets: list[Any]) -> list[Any]:
-        """Whose agent has come to a queue or left one."""
+        """Whose agent has come to a queue, left one, or has another role in it: what a
+        supervisor watches is theirs for as long as the socket lives."""
         return await reading(outdated, sockets)
 
 
@@ -102,14 +109,23 @@ def revoked(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
 def outdated(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
     """Who is no agent any more is for `revoked` to find."""
     agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
-    staffed: dict[UUID, set[int | None]] = {}
-    for agent_id, queue_id in agents.values_list("pk", "memberships__queue_id"):
-        staffed.setdefault(agent_id, set()).add(queue_id)
+    staffed: dict[UUID, set[tuple[int, str]]] = {}
+    for agent_id, *standing in agents.values_list("pk", *STANDING):
+        # An agent without a queue comes as one row of nothing.
+        staffed.setdefault(agent_id, set()).update([tuple(standing)])
     return [
         socket
         for socket in sockets
-        if staffed.get(socket.agent.pk, socket.queues) - {None} != socket.queues
+        if staffed.get(socket.agent.pk, socket.staffs) - {(None, None)} != socket.staffs
     ]
+
+
+STANDING = ("memberships__queue_id", "memberships__role")
+
+
+def staffed_by(agent: Agent) -> frozenset[tuple[int, str]]:
+    """In which queues, and as what."""
+    return frozenset(agent.memberships.values_list("queue_id", "role"))
 
 
 def credentials(sockets: list[AgentConsumer]) -> dict[AgentConsumer, tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from helpdesk.consumers import (
     Close,
     DeskConsumer,
 )
-from helpdesk.database import in_transaction, reading
+from helpdesk.database import db_now, in_transaction, reading
 from helpdesk.desk import FLICKER_SECONDS
 from helpdesk.errors import Blocked
 from helpdesk.newest import mark_of
@@ -22,7 +22,7 @@ from helpdesk.origins import may_enter, own_origin_of_scope
 
 from . import doors, voice
 from .identity import TokenInvalid
-from .models import Site
+from .models import Customer, Site
 
 
 class CustomerConsumer(DeskConsumer):
@@ -41,9 +41,24 @@ class CustomerConsumer(DeskConsumer):
             self.site: Site = await doors.site_of(key)
         except doors.SiteUnknown:
             raise Close(UNKNOWN_SITE) from None
-        own = own_origin_of_scope(self.scope)
-        if not may_enter(self.header(b"origin"), self.site, own):
+        if not self.may_enter(self.site):
             raise Close(UNKNOWN_SITE)
+
+    def may_enter(self, site: Site) -> bool:
+        own = own_origin_of_scope(self.scope)
+        return may_enter(self.header(b"origin"), site, own)
+
+    def may_still_enter(self, site: Site) -> bool:
+        """Asked every few seconds, of every socket."""
+        same = site.allowed_origins == self.site.allowed_origins
+        return same or self.may_enter(site)
+
+    @classmethod
+    async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
+        """The site is gone or has another address, the customer is blocked, or somebody
+        has proven to be this one. Who did it has told their sockets, but that is best
+        effort."""
+        return await reading(revoked, sockets)
 
     def header(self, name: bytes) -> str | None:
         found = [value for key, value in self.scope["headers"] if key == name]
@@ -82,6 +97,35 @@ class CustomerConsumer(DeskConsumer):
                 FLICKER_SECONDS,
                 lambda: in_transaction(clock.customer_moved, person),
             )
+
+
+def revoked(sockets: list[CustomerConsumer]) -> dict[CustomerConsumer, int]:
+    """Four queries for all of them. Who only looks has no row and is not asked for."""
+    sites = Site.objects.in_bulk({socket.site.pk for socket in sockets})
+    people = [each.voice.person for each in sockets if each.voice.visitor.customer]
+    rows = Customer.objects.filter(pk__in=people)
+    blocked = rows.filter(blocked_until__gt=db_now()).values_list("pk", flat=True)
+    proven = rows.exclude(external_id=None).values_list("pk", flat=True)
+    found = sites, frozenset(blocked), frozenset(proven)
+    codes = {socket: code_against(socket, *found) for socket in sockets}
+    return {socket: code for socket, code in codes.items() if code}
+
+
+def code_against(
+    socket: CustomerConsumer,
+    sites: dict[int, Site],
+    blocked: frozenset[UUID],
+    proven: frozenset[UUID],
+) -> int | None:
+    """With which it is to be closed, if anything speaks against it now."""
+    site = sites.get(socket.site.pk)
+    if site is None or not socket.may_still_enter(site):
+        return UNKNOWN_SITE
+    if socket.voice.person in blocked:
+        return FORBIDDEN
+    if socket.voice.person in proven and not socket.voice.visitor.proven:
+        return NOT_SIGNED_IN
+    return None
 
 
 class SocketVoice(voice.CustomerVoice):

@@ -383,9 +383,10 @@ class DeskConsumer:
         return None
 
     @classmethod
-    async def revoked(cls, sockets: list[Any]) -> list[Any]:
-        """Which of these sockets have lost their credential meanwhile."""
-        return []
+    async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
+        """Which of these sockets have lost their credential meanwhile, and the codes
+        with which to close them."""
+        return {}
 
     @classmethod
     async def outdated(cls, sockets: list[Any]) -> list[Any]:
@@ -476,8 +477,8 @@ async def _close_revoked(of: desk.Desk) -> None:
             kinds.setdefault(type(socket), []).append(socket)
     for kind, sockets in kinds.items():
         try:
-            for socket in await kind.revoked(sockets):
-                await socket.close(NOT_SIGNED_IN)
+            for socket, code in (await kind.revoked(sockets)).items():
+                await socket.close(code)
             for socket in await kind.outdated(sockets):
                 await _say_bye(socket, "changed", SOON_MS)
         except Refused:

@@ -46,6 +46,7 @@ TYPES: dict[str, tuple[str, ...]] = {
 }
 PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 ENDINGS = {ending for endings in TYPES.values() for ending in endings}
+LOOKED_AT_CHARS = 1_000  # of a name, from its end
 NAME_CHARS = 80  # at three bytes each still a name that every disk takes
 PARTS = 20_000  # of a container that are looked at; then it was made to keep us busy
 
@@ -71,8 +72,9 @@ def clean_name(name: str, type: str) -> str:
     """A name to show and to save under: no folders, nothing invisible, nothing that
     changes the reading direction (`gpj.exe` shown as `exe.jpg`), not too long, and
     with an ending that agrees with what the file is."""
+    # Cut first: a long row of accents keeps NFC busy for the square of its length.
+    name = re.split(r"[/\\]", name)[-1][-LOOKED_AT_CHARS:]
     name = unicodedata.normalize("NFC", name)
-    name = re.split(r"[/\\]", name)[-1]
     name = "".join(" " if char.isspace() else char for char in name)
     name = "".join(char for char in name if _visible(char))
     name = re.sub(r'[<>:"|?*]', "_", " ".join(name.split())).strip(". ")

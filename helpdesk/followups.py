@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 from typing import NamedTuple
 from uuid import UUID
 
@@ -133,7 +134,7 @@ def compose(conversation: Conversation, seq: int) -> EmailMessage:
         body = render_to_string(
             "emails/followup.txt",
             {
-                "name": conversation.customer.name,
+                "name": greeted(conversation.customer.name),
                 "site": site,
                 "said": [(names[row.sender], row) for row in rows if row.sender],
                 "link": resume_link(conversation),
@@ -147,6 +148,16 @@ def compose(conversation: Conversation, seq: int) -> EmailMessage:
         to=[conversation.customer.email],
         headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no out-of-office
     )
+
+
+LINK = re.compile(r"://|\w\.\w\w")
+
+
+def greeted(name: str) -> str:
+    """A typed name goes to a typed address: somebody may want us to tell a stranger
+    something. One short line then, and no link that a mail program would find."""
+    flat = " ".join(name.split())
+    return "" if LINK.search(flat) else flat
 
 
 def language_of(conversation: Conversation) -> str:

@@ -76,7 +76,7 @@ export function hue(id) {
 }
 
 const LINK = /\bhttps?:\/\/[^\s<>"'“”‘’（）「」，。；]+/giu;
-const TAIL = /[.,;:!?)\]}*_]+$/;
+const TAIL = new Set(".,;:!?)]}*_");
 
 /** @param {string} text @returns {(string|{href: string, text: string})[]} */
 export function parts(text) {
@@ -95,7 +95,9 @@ export function parts(text) {
 
 /** A full stop after a link belongs to the sentence; a bracket that the link opened belongs to the link. @param {string} link */
 function trimmed(link) {
-  const bare = link.replace(TAIL, "");
+  let end = link.length; // counted, since a pattern would look for the end of every row of dots
+  while (TAIL.has(link[end - 1])) end--;
+  const bare = link.slice(0, end);
   return bare.includes("(") && link[bare.length] === ")" ? `${bare})` : bare;
 }
 

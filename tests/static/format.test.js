@@ -82,3 +82,10 @@ test("a catalogue gives the reader's words and its own plurals", () => {
 test("a value is put in as it is: no pattern of it means anything", () => {
   assert.equal(_("Hello %(name)s", { name: "$& %(n)s" }), "Hello $& %(n)s");
 });
+
+test("a link with very many dots takes time in proportion to its length", () => {
+  const link = `http://a${".".repeat(1_000_000)}/x`;
+  const began = performance.now();
+  assert.deepEqual(links(link), [link]);
+  assert.ok(performance.now() - began < 5_000, "what is quadratic would take hours");
+});
