@@ -107,7 +107,6 @@ async def live(
             history.add(Failure(what=f"not back after a minute: {', '.join(gone)}"))
         await asyncio.sleep(seconds)
         await workload.finish()
-        await workload.measure("after")
     finally:
         await workload.close()
 

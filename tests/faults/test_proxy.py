@@ -110,7 +110,8 @@ async def test_while_it_is_unplugged_new_connections_lead_nowhere(road: Road) ->
 async def test_a_half_closed_connection_still_listens(road: Road) -> None:
     reader, writer = await line(road)
     road.half_close()
-    assert await reader.read(100) == b""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await reader.read(100) == b""
     writer.write(b"still here")
     await writer.drain()
 

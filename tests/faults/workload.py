@@ -51,6 +51,7 @@ class Workload:
         self.agents: list[AgentTab] = []
         self.starts: dict[str, int] = {}
         self._tasks: list[asyncio.Task[Any]] = []
+        self._people: list[asyncio.Task[Any]] = []
         for site, count in (("shop", customers), ("rival", RIVALS)):
             self._seat(site, count)
 
@@ -99,10 +100,8 @@ class Workload:
         for tab in self.customers[1::TABS]:
             self._soon(tab.live())
         await self.everybody_is_here()
-        for customer in self.customers:
-            self._soon(self._customer(customer))
-        for agent in self.agents:
-            self._soon(self._agent(agent))
+        self._people = [self._soon(self._customer(each)) for each in self.customers]
+        self._people += [self._soon(self._agent(each)) for each in self.agents]
         self._soon(self._reset_some())
         self._soon(Stranger(self.house, self.history, self).roam())
 
@@ -118,10 +117,13 @@ class Workload:
         has been time enough."""
         self.typing = False
         with contextlib.suppress(TimeoutError):  # checking.answered tells which
-            await until(
-                lambda: not any(each.unanswered for each in self.tabs), ANSWER_SECONDS
-            )
+            await until(self._is_quiet, ANSWER_SECONDS)
+        await self.measure("after")
         await self._agree()
+
+    def _is_quiet(self) -> bool:
+        unanswered = any(each.unanswered for each in self.tabs)
+        return not unanswered and all(each.done() for each in self._people)
 
     async def _agree(self) -> None:
         self.history.pages = [
@@ -129,9 +131,12 @@ class Workload:
         ]
         end = asyncio.get_running_loop().time() + AGREE_SECONDS
         while True:
+            known = len(self.history.events)
             try:
                 await self.house.ledger.read(self.history)
                 if not any((*screens_agree(self.history), *answered(self.history))):
+                    # What came since is after the end: nobody has read its rows.
+                    del self.history.events[known:]
                     return
             except (psycopg.Error, TimeoutError):
                 if asyncio.get_running_loop().time() > end:
@@ -147,8 +152,10 @@ class Workload:
         for tab in self.tabs:
             await tab.close()
 
-    def _soon(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+    def _soon(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.append(task)
+        return task
 
     # --- what people do
 
