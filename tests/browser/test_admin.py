@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Page
 
 from helpdesk.models import Conversation, Queue
 from tests.back_office import (
@@ -26,8 +27,9 @@ from tests.back_office import (
     superuser,
 )
 from tests.browser.barriers import violations
+from tests.browser.contexts import Contexts
 from tests.live import LiveServer
-from tests.shop import stored
+from tests.shop import session_cookie, stored
 
 CANARY = "<img src=x onerror=document.title='canary'>"
 BOTH = pytest.mark.parametrize("language", ["en-US", "zh-CN"])
@@ -46,6 +48,14 @@ class Desk:
 
     async def open(self, address: str) -> None:
         await self.page.goto(f"{self.url}{address}")
+
+    async def comes_as(self, login: str) -> None:
+        """Who has signed in before."""
+        user = await stored(User.objects.get, username=login)
+        name, _, value = (await stored(session_cookie, user)).partition("=")
+        await self.page.context.add_cookies(
+            [{"name": name, "value": value, "url": self.url}]
+        )
 
     async def sign_in(self, login: str, password: str = PASSWORD) -> None:
         await self.open("/accounts/login/")
@@ -84,10 +94,10 @@ def language() -> str:
 
 @pytest.fixture
 async def desk(
-    server: LiveServer, browser: Browser, language: str
+    server: LiveServer, contexts: Contexts, language: str
 ) -> AsyncIterator[Desk]:
     talk, queue = await stored(furnish)
-    context = await browser.new_context(locale=language)
+    context = await contexts.take(locale=language)
     page = await context.new_page()
     opened = Desk(
         page,
@@ -96,20 +106,18 @@ async def desk(
         f"/admin/helpdesk/queue/{queue.pk}/change/",
         f"/admin/customers/site/{queue.site_id}/change/",
     )
-    watch(context, opened)
+    watch(opened)
     yield opened
-    await context.close()
+    await contexts.give_back(context)
 
 
-def watch(context: BrowserContext, desk: Desk) -> None:
+def watch(desk: Desk) -> None:
     """A page that breaks the content security policy says so on the console."""
-    context.on("weberror", lambda error: desk.complaints.append(str(error.error)))
-    context.on(
+    desk.page.on("pageerror", lambda error: desk.complaints.append(str(error)))
+    desk.page.on(
         "console",
         lambda message: (
-            desk.complaints.append(
-                f"{message.page and message.page.url}: {message.text}"
-            )
+            desk.complaints.append(f"{desk.page.url}: {message.text}")
             if message.type in ("error", "warning")
             else None
         ),
@@ -160,14 +168,14 @@ async def test_so_is_looking_after_an_account(desk: Desk) -> None:
 )
 async def test_so_is_the_story(desk: Desk, scheme: str, words: str) -> None:
     await desk.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     await desk.open(desk.story)
     assert await desk.page.locator("[data-print]").inner_text() == words
     assert await violations(desk.page) == []
 
 
 async def test_so_are_forms_and_lists(desk: Desk) -> None:
-    await desk.sign_in("root")
+    await desk.comes_as("root")
     wrong = []
     for address in ("/admin/helpdesk/transcript/", desk.queue, desk.site):
         await desk.open(address)
@@ -176,7 +184,7 @@ async def test_so_are_forms_and_lists(desk: Desk) -> None:
 
 
 async def test_a_customers_script_never_runs(desk: Desk) -> None:
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     for address in (
         desk.story,
         "/admin/helpdesk/transcript/",
@@ -189,7 +197,7 @@ async def test_a_customers_script_never_runs(desk: Desk) -> None:
 
 
 async def test_the_policy_holds_on_every_page_of_the_back_office(desk: Desk) -> None:
-    await desk.sign_in("root")
+    await desk.comes_as("root")
     for address in (
         "/admin/helpdesk/queue/",
         desk.queue,
@@ -205,7 +213,7 @@ async def test_the_policy_holds_on_every_page_of_the_back_office(desk: Desk) -> 
 
 
 async def test_so_it_does_when_opening_hours_are_filled_in(desk: Desk) -> None:
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     await desk.open(desk.queue)
     await desk.page.click("#opening_slots-group .add-row a")
     await desk.page.click("#opening_slots-0 .field-opens .clock-icon")
@@ -216,7 +224,7 @@ async def test_so_it_does_when_opening_hours_are_filled_in(desk: Desk) -> None:
 
 
 async def test_the_picture_of_a_message_is_shown(desk: Desk) -> None:
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     await desk.open(desk.story)
     picture = desk.page.locator(".bubble img")
     await picture.scroll_into_view_if_needed()
@@ -229,7 +237,7 @@ async def test_the_picture_of_a_message_is_shown(desk: Desk) -> None:
 
 
 async def test_a_printed_story_leaves_the_admin_behind(desk: Desk) -> None:
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     await desk.open(desk.story)
     await desk.page.emulate_media(media="print")
     assert await desk.page.locator(".bubble").first.is_visible()
@@ -239,7 +247,7 @@ async def test_a_printed_story_leaves_the_admin_behind(desk: Desk) -> None:
 
 async def test_the_snippet_is_copied_by_a_click(desk: Desk) -> None:
     await desk.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     await desk.open(desk.site)
     button = desk.page.locator("[data-copy]")
     before = await button.inner_text()
@@ -254,9 +262,10 @@ async def test_the_snippet_is_copied_by_a_click(desk: Desk) -> None:
     )
 
 
-async def test_the_numbers_of_a_queue_follow(desk: Desk) -> None:
+async def test_the_numbers_of_a_queue_follow(desk: Desk, contexts: Contexts) -> None:
+    contexts.spoil(desk.page.context)
     await desk.page.clock.install()
-    await desk.sign_in("mona")
+    await desk.comes_as("mona")
     await desk.open("/admin/helpdesk/queue/")
     number = desk.page.locator("[data-number=waiting]")
     assert await number.inner_text() == "0"

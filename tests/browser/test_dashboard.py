@@ -13,7 +13,6 @@ import pytest
 from django.contrib.auth.models import User
 from PIL import Image
 from playwright.async_api import (
-    Browser,
     BrowserContext,
     FilePayload,
     Locator,
@@ -27,6 +26,7 @@ from agents.models import Agent, CannedReply
 from helpdesk.models import Conversation, Message
 from tests.back_office import PASSWORD
 from tests.browser.barriers import barriers, violations
+from tests.browser.contexts import Contexts
 from tests.people import Customer
 from tests.shop import Shop, change, stored, texts
 
@@ -94,7 +94,7 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-async def opens(shop: Shop, browser: Browser) -> AsyncIterator[Open]:
+async def opens(shop: Shop, contexts: Contexts) -> AsyncIterator[Open]:
     """`await opens(shop.ada)`: the agent's dashboard, ready. When the test ends, none
     of them may have complained: no error, nothing that the content security policy
     forbids."""
@@ -102,12 +102,13 @@ async def opens(shop: Shop, browser: Browser) -> AsyncIterator[Open]:
 
     async def open(agent: Agent, *, wire: Wire | None = None, **options: Any) -> Screen:
         options = {"viewport": WIDE, "locale": "en-US"} | options
-        context = await browser.new_context(**options)
+        context = await contexts.take(**options)
         await sign_in(context, shop, agent.user)
         screen = Screen(context, await context.new_page())
         screens.append(screen)
         watch(screen)
         if wire:
+            contexts.spoil(context)
             await screen.page.clock.install()
             await screen.page.route_web_socket("**/ws/agent/", wire.carry)
         await screen.page.goto(f"{shop.server.url}/agents/")
@@ -116,7 +117,7 @@ async def opens(shop: Shop, browser: Browser) -> AsyncIterator[Open]:
 
     yield open
     for screen in screens:
-        await screen.context.close()
+        await contexts.give_back(screen.context)
         complaints = [
             each
             for each in screen.complaints
@@ -132,9 +133,7 @@ async def sign_in(context: BrowserContext, shop: Shop, user: User) -> None:
 
 def watch(screen: Screen) -> None:
     """A page that breaks the content security policy says so on the console."""
-    screen.context.on(
-        "weberror", lambda error: screen.complaints.append(str(error.error))
-    )
+    screen.page.on("pageerror", lambda error: screen.complaints.append(str(error)))
     screen.page.on(
         "console",
         lambda message: (
@@ -553,7 +552,7 @@ async def test_colleagues_see_who_is_away_and_why(shop: Shop, opens: Open) -> No
     await ada.press("Enter")
     colleague = ben.page.locator(".colleagues li", has_text="Ada")
     await expect(colleague).to_contain_text("Away · Connected · Active · Lunch")
-    await ada.context.close()
+    await ada.page.close()
     await expect(colleague).to_contain_text("Not connected")
 
 
