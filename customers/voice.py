@@ -173,15 +173,13 @@ class CustomerVoice(Voice):
 
     async def _once(self, id: str, verb: object, frame: protocol.Command) -> bytes:
         def run() -> bytes:
+            queues = pairing.concerned_by_customer(self.person)
             ack = conversations.once(
                 self.person,
                 id,
                 lambda: verb(self.person, frame),  # type: ignore[operator]
             )
-            newest = conversations.customers_newest(self.person)
-            if newest:  # whom it rang for, or who held it, may have room now
-                held = pairing.queues_of(newest.agent_id) if newest.agent_id else []
-                pairing.nudge([newest.queue_id, *held])
+            pairing.nudge(queues)
             return ack
 
         return await in_transaction(run)

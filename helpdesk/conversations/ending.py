@@ -22,8 +22,8 @@ def end(
     name: str = "",
 ) -> protocol.StaffConversation:
     """End a conversation and free its slot; its row and its agent's are locked.
-    Returns what staff are told. Raises Ended. The caller nudges the agent's queues afterwards (pairing.nudge),
-    since a slot may have become free."""
+    Returns what staff are told. Raises Ended. The caller nudges the agent's queues
+    afterwards (pairing.nudge), since a slot may have become free."""
     if conversation.state == Conversation.State.ENDED:
         raise Ended
     now = db_now()

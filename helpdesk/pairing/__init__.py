@@ -9,6 +9,7 @@ locked, so no race can exceed it.
 from .draining import (
     DRAIN,
     concerned,
+    concerned_by_customer,
     drain,
     nudge,
     nudged,
@@ -46,6 +47,7 @@ __all__ = [
     "assign",
     "audit",
     "concerned",
+    "concerned_by_customer",
     "decline",
     "drain",
     "due",

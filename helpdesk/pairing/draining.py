@@ -271,12 +271,11 @@ _queues_of = Written(
 
 def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
     """The queues in which this agent's command may add a slot, their own or that of
-    whoever holds the conversation or is set to another status, or somebody to a line.
-    Ask before obeying: afterwards nobody may hold it."""
+    whoever has the conversation or is set to another status, or somebody to a line.
+    Ask before obeying: afterwards nobody may have it."""
     people = {agent_id}
-    held = conversations.find(getattr(frame, "conversation", ""))
-    if held and held.agent_id:
-        people.add(held.agent_id)
+    if meant := conversations.find(getattr(frame, "conversation", "")):
+        people |= who_has(meant)
     colleague = frame.agent if isinstance(frame, protocol.StatusSet) else None
     if colleague and (found := holding.find(colleague)):
         people.add(found.pk)
@@ -285,6 +284,28 @@ def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
     if to and to.isdecimal():
         queues.add(int(to))
     return queues
+
+
+def concerned_by_customer(customer_id: UUID) -> set[int]:
+    """As `concerned`, of what the customer does with the newest conversation."""
+    newest = conversations.customers_newest(customer_id)
+    if newest is None:
+        return set()
+    served = {queue for each in who_has(newest) for queue in queues_of(each)}
+    return served | {newest.queue_id}
+
+
+def who_has(conversation: Conversation) -> set[UUID]:
+    """Who holds it and for whom it rings: a slot of theirs is taken."""
+    held = {conversation.agent_id} if conversation.agent_id else set()
+    return held | {*_rung(conversation.pk)}
+
+
+_rung = Written(
+    lambda conversation: Assignment.objects.filter(
+        conversation=conversation, kind=Assignment.Kind.OFFER, ended_at=None
+    ).values_list("agent_id", flat=True)
+)
 
 
 # --- draining when something happens

@@ -179,6 +179,8 @@ def requeue(conversation: Conversation, because: reasons.Because, reason: str) -
 def return_to(agent_id: UUID) -> None:
     """The agent is back: what was taken from them for being gone, and nobody has
     taken since, comes back by itself, as far as there is room."""
+    from .draining import nudge, queues_of, who_has
+
     agent = locked(agent_id)
     lost = Assignment.objects.filter(
         agent=agent,
@@ -195,6 +197,8 @@ def return_to(agent_id: UUID) -> None:
             conversation, agent
         ):
             continue
+        for rung in who_has(conversation):
+            nudge(queues_of(rung))
         conversations.withdraw(conversation, "taken")
         because = reasons.CameBack(agent.name)
         assign(conversation, agent, because, "agent_back", "{} is back.")

@@ -114,11 +114,10 @@ class Hall:
     def leaves(self, conversation: Conversation) -> None:
         """The customer ends it."""
         frame = protocol.CustomerEnd(id=new_id())
+        queues = pairing.concerned_by_customer(conversation.customer_id)
         with transaction.atomic():
             conversations.end_by_customer(conversation.customer_id, frame)
-        now = fresh(conversation)
-        held = pairing.queues_of(now.agent_id) if now.agent_id else []
-        self.drain([now.queue_id, *held])
+        self.drain(queues)
 
     # --- what agents do; each as a socket does it: an ack, then a drain
 

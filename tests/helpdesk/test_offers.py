@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agents.models import Agent
@@ -372,3 +374,29 @@ def test_the_abandoned_customers_offer_stops_ringing(hall: Hall) -> None:
     hall.passes(20)
     assert ended_whys(cora) == ["customer_left"]
     assert load(ada) == 0
+
+
+# --- what rang no longer does: the slot serves the agent's other queues at once
+
+
+def both_queues_ring_for_ada(hall: Hall) -> tuple[Any, Any, Any]:
+    """She has one slot, for which Sales was faster than Abroad."""
+    abroad = hall.queue("Abroad", delivery="offer")
+    Queue.objects.filter(pk=hall.sales.pk).update(delivery="offer")
+    ada = hall.agent("Ada", hall.sales, abroad, capacity=1)
+    cora, carl = hall.waits("Cora"), hall.waits("Carl", abroad)
+    assert (rings(cora), rings(carl)) == ("Ada", None)
+    return ada, cora, carl
+
+
+def test_when_who_was_offered_leaves(hall: Hall) -> None:
+    _, cora, carl = both_queues_ring_for_ada(hall)
+    hall.leaves(cora)
+    assert rings(carl) == "Ada"
+
+
+def test_when_a_colleague_takes_who_was_offered(hall: Hall) -> None:
+    _, cora, carl = both_queues_ring_for_ada(hall)
+    ben = hall.agent("Ben", hall.sales, status="away")
+    hall.takes(ben, cora)
+    assert rings(carl) == "Ada"
