@@ -167,7 +167,7 @@ CACHES["default"]["KEY_PREFIX"] = REDIS_PREFIX
 
 # --- log-in ----------------------------------------------------------------------
 
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["agents.backends.Passwords"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

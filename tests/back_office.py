@@ -86,7 +86,7 @@ def superuser() -> User:
 def signed_in(user: User | None) -> Client:
     client = Client()
     if user:
-        client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user)
     return client
 
 

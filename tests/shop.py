@@ -26,7 +26,6 @@ from tests.people import PATIENCE_SECONDS, Frame, Person
 T = TypeVar("T")
 KEY = "shop"
 PAGE = "https://shop.example"  # which the site allows
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 class Address(Protocol):
