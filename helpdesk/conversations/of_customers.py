@@ -171,10 +171,13 @@ def rate(customer_id: UUID, frame: protocol.Rate) -> protocol.Frame:
 
 
 def end_by_customer(customer_id: UUID, frame: protocol.CustomerEnd) -> protocol.Frame:
-    """Raises NotStarted, Ended."""
+    """Raises NotStarted, Ended (also when another than the newest was meant)."""
     newest = customers_newest(customer_id)
     if newest is None:
         raise NotStarted
+    if frame.conversation not in (None, str(newest.pk)):
+        # Sent again after an outage, it may come when the next one has begun.
+        raise Ended
     conversation = locked_with_holder(newest)
     waiting = conversation.state == Conversation.State.WAITING
     outcome = "abandoned" if waiting else "resolved"

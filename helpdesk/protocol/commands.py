@@ -69,7 +69,10 @@ class CustomerTyping(Command, tag="typing", frozen=True):
 
 
 class CustomerEnd(Command, tag="conversation.end", frozen=True):
+    """`conversation`: the one that was meant, however late it is heard."""
+
     id: ClientId
+    conversation: str | None = None
 
 
 class Rate(Command, tag="conversation.rate", frozen=True):

@@ -142,7 +142,7 @@ export class Chat {
   }
 
   end() {
-    this.#outbox.add({ type: "conversation.end" });
+    this.#outbox.add({ type: "conversation.end", conversation: this.conversation.value?.id });
   }
 
   /** Leaves the line: what was written is answered by e-mail. @param {string} [email] */

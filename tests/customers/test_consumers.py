@@ -822,6 +822,17 @@ async def test_who_talks_or_has_ended_leaves_no_message(shop: Shop) -> None:
     assert (await cora.ask("conversation.leave", **address))["code"] == "ended"
 
 
+async def test_an_end_that_comes_late_does_not_end_the_next_one(shop: Shop) -> None:
+    cora = await shop.customer()
+    meant = (await cora.starts())["conversation"]["id"]
+    await cora.ask("conversation.end", conversation=meant)
+    newest = (await cora.starts())["conversation"]["id"]
+    late = await cora.ask("conversation.end", conversation=meant)
+    assert late["code"] == "ended"
+    ack = await cora.ask("conversation.end", conversation=newest)
+    assert ack["conversation"]["state"] == "ended"
+
+
 async def test_there_is_nothing_to_end_or_rate_before_the_start(shop: Shop) -> None:
     cora = await shop.customer()
     assert (await cora.ask("conversation.end"))["code"] == "not_started"

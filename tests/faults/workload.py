@@ -173,7 +173,7 @@ class Workload:
             if not tab.is_open:
                 await self._start(tab, rng.choice(queues), f"of-{site}")
             elif tab.here and rng.random() < 0.02 and _is_long(tab, tab.here):
-                await self._end(tab, tab.here, {"type": "conversation.end"})
+                await self._end(tab, tab.here)
             elif tab.here:
                 self._write(tab, rng, tab.here, f"of-{site}")
 
@@ -261,22 +261,16 @@ class Workload:
             frame = {"type": "conversation.transfer", "conversation": here, "to": to}
             await tab.says(frame, f"acts on {here}")
         elif chance < 0.25 and _is_long(tab, here):
-            await self._end(
-                tab, here, {"type": "conversation.end", "conversation": here}
-            )
+            await self._end(tab, here)
         else:
             note = rng.random() < 0.1
             text = f"{NOTE if note else mark} {new_id()}"
             frame = {"type": "message.post", "id": new_id(), "text": text}
             tab.posts({**frame, "conversation": here, "note": note}, here)
 
-    async def _end(self, tab: Tab, here: str, frame: Frame) -> None:
-        """A customer's frame does not say which: sent again for long enough, it may
-        meet the next one."""
+    async def _end(self, tab: Tab, here: str) -> None:
         self.history.add(Ended(conversation=here))
-        answer = await tab.says(frame, here)
-        if answer["type"] == "ack":
-            self.history.add(Ended(conversation=answer["conversation"]["id"]))
+        await tab.says({"type": "conversation.end", "conversation": here}, here)
 
     async def _reset_some(self) -> None:
         """Connections break at any time, fault or not."""
