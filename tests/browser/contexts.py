@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext
 
 
 class Contexts:
-    """For pages of one origin. Listen to a page, not to its context, which would go on
+    """For pages of the server. Listen to a page, not to its context, which would go on
     telling."""
 
     def __init__(self, browser: Browser, origin: str) -> None:
@@ -31,18 +31,23 @@ class Contexts:
         """It gets a script or a clock, which it would give to every later page too."""
         self.kind.pop(context, None)
 
-    async def give_back(self, context: BrowserContext) -> None:
+    async def give_back(self, context: BrowserContext, *others: str) -> None:
+        """With the other origins at which it has been. May be called again."""
         if context not in self.kind:
             await context.close()
             return
-        page, *others = context.pages or [await context.new_page()]
-        for other in others:
-            await other.close()
+        idle = self.idle[self.kind[context]]
+        if context in idle:
+            return
+        page, *more = context.pages or [await context.new_page()]
+        for each in more:
+            await each.close()
         await page.goto("about:blank")  # what it writes as it goes is emptied too
         session = await context.new_cdp_session(page)
-        what = {"origin": self.origin, "storageTypes": "all"}
-        await session.send("Storage.clearDataForOrigin", what)
+        for origin in (self.origin, *others):
+            what = {"origin": origin, "storageTypes": "all"}
+            await session.send("Storage.clearDataForOrigin", what)
         await context.clear_cookies()
         await context.clear_permissions()
         await page.close()
-        self.idle[self.kind[context]].append(context)
+        idle.append(context)

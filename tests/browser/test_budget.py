@@ -18,7 +18,7 @@ CODE = ("text/html", "text/css", "text/javascript", "application/javascript")
 @pytest.mark.parametrize("lang", ["en", "zh-CN"])
 async def test_the_chat_is_small(shop: Shop, browser: Browser, lang: str) -> None:
     host = HostServer()
-    cora = await visit(shop, host, browser, lang=lang)
+    cora = await visit(shop, host, browser.new_context, lang=lang)
     responses: list[Response] = []
     cora.context.on("response", lambda response: responses.append(response))
     await cora.comes()

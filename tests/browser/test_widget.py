@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 from PIL import Image
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
 from helpdesk import snapshots
 from helpdesk.models import Conversation, Message
 from tests.browser.barriers import barriers
+from tests.browser.contexts import Contexts
 from tests.browser.visitors import HostServer, Opens, Visitor, complaints, visit
 from tests.people import PATIENCE_SECONDS, Agent
 from tests.shop import Shop, change, rows, stored, texts
@@ -76,23 +77,24 @@ def host() -> Iterator[HostServer]:
 
 @pytest.fixture
 async def visitor(
-    shop: Shop, host: HostServer, browser: Browser
+    shop: Shop, host: HostServer, contexts: Contexts
 ) -> AsyncIterator[Opens]:
     """`cora = await visitor()`: on the shop's page. When the test ends, no page may
     have complained: no error, nothing that its content security policy forbids."""
     everybody: list[Visitor] = []
 
     async def come(*, before: str = "", **options: Any) -> Visitor:
-        somebody = await visit(shop, host, browser, **options)
+        somebody = await visit(shop, host, contexts.take, **options)
         everybody.append(somebody)
         if before:
+            contexts.spoil(somebody.context)
             await somebody.context.add_init_script(before)
         await somebody.comes()
         return somebody
 
     yield come
     for somebody in everybody:
-        await somebody.context.close()
+        await contexts.give_back(somebody.context, host.origin)
         assert complaints(somebody) == []
 
 
@@ -160,6 +162,20 @@ async def test_a_page_of_another_origin_cannot_frame_it(
     await cora.page.wait_for_load_state("networkidle")
     assert cora.complaints
     assert not [r for r in cora.requests if "main.js" in r.url or "/packed/" in r.url]
+
+
+async def test_of_an_earlier_visitor_nothing_is_left(
+    shop: Shop, visitor: Opens, contexts: Contexts, host: HostServer
+) -> None:
+    """The next one has the same context: what these tests stand on."""
+    cora, _, _ = await talk(shop, visitor)
+    kept = "localStorage.length + document.cookie.length"
+    assert await cora.frame.evaluate(kept)
+    await contexts.give_back(cora.context, host.origin)
+    eve: Visitor = await visitor()
+    assert eve.context is cora.context
+    await eve.opens_chat()
+    assert [await each.evaluate(kept) for each in eve.page.frames] == [0, 0]
 
 
 # --- a conversation

@@ -144,12 +144,14 @@ class Visitor:
         return await barriers(self.page, state, self.frame)
 
 
-async def visit(shop: Shop, host: HostServer, browser: Any, **options: Any) -> Visitor:
+async def visit(
+    shop: Shop, host: HostServer, new_context: Opens, **options: Any
+) -> Visitor:
     """A visitor before the page; `attributes` go into the script tag."""
     lang = options.pop("lang", "en")
     attributes = options.pop("attributes", "")
     options = {"viewport": {"width": 1280, "height": 800}, "locale": lang} | options
-    context = await browser.new_context(**options)
+    context = await new_context(**options)
     page = await context.new_page()
     visitor = Visitor(shop, host, context, page, lang)
     await stored(change, shop.site, allowed_origins=host.origin)
@@ -166,8 +168,8 @@ def watch(visitor: Visitor) -> None:
     def complain(text: str) -> None:
         visitor.complaints.append(text)
 
-    visitor.context.on("weberror", lambda error: complain(str(error.error)))
-    visitor.context.on("request", lambda request: visitor.requests.append(request))
+    visitor.page.on("pageerror", lambda error: complain(str(error)))
+    visitor.page.on("request", lambda request: visitor.requests.append(request))
     visitor.page.on(
         "console",
         lambda m: complain(m.text) if m.type in ("error", "warning") else None,
