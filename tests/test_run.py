@@ -18,6 +18,9 @@ import pytest
 
 from tests.services import free_port, listens
 
+# On one worker: the first start of an installation takes seconds.
+pytestmark = pytest.mark.xdist_group("run")
+
 SECONDS = 60
 Start = Callable[..., "Started"]
 
