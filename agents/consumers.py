@@ -22,6 +22,7 @@ from helpdesk.consumers import (
 )
 from helpdesk.database import in_transaction, reading
 from helpdesk.desk import FLICKER_SECONDS
+from helpdesk.models import Conversation
 from helpdesk.origins import own_origin_of_scope
 
 from . import voice
@@ -107,17 +108,34 @@ def revoked(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
 
 
 def outdated(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
-    """Who is no agent any more is for `revoked` to find."""
+    """Also who watches what has gone to a queue that they do not supervise. Who is no
+    agent any more is for `revoked` to find."""
     agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
     staffed: dict[UUID, set[tuple[int, str]]] = {}
     for agent_id, *standing in agents.values_list("pk", *STANDING):
         # An agent without a queue comes as one row of nothing.
         staffed.setdefault(agent_id, set()).update([tuple(standing)])
+    strayed = _strayed(sockets)
     return [
         socket
         for socket in sockets
-        if staffed.get(socket.agent.pk, socket.staffs) - {(None, None)} != socket.staffs
+        if socket in strayed
+        or staffed.get(socket.agent.pk, socket.staffs) - {(None, None)} != socket.staffs
     ]
+
+
+def _strayed(sockets: list[AgentConsumer]) -> set[AgentConsumer]:
+    watching = {s: s.voice.watched for s in sockets if s.said_hello and s.voice.watched}
+    if not watching:
+        return set()
+    wanted = set().union(*watching.values())
+    found = Conversation.objects.filter(pk__in=wanted).order_by()
+    where = {str(pk): queue for pk, queue in found.values_list("pk", "queue_id")}
+    return {
+        socket
+        for socket, watched in watching.items()
+        if any((where.get(w), "supervisor") not in socket.staffs for w in watched)
+    }
 
 
 STANDING = ("memberships__queue_id", "memberships__role")

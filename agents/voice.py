@@ -145,6 +145,8 @@ class AgentVoice(Voice):
     ) -> bytes:
         if known := await reading(conversations.answered, self.person, frame.id):
             return known
+        # Whoever may not look on hears nothing while that is found out.
+        await reading(supervising.supervised, self.agent, frame.conversation)
         audience = f"staff.{frame.conversation}"
         # Join first, then read, so that nothing falls between.
         self.listener.join(audience)

@@ -19,21 +19,21 @@ REASON_CHARS = 200
 
 def watch(agent: Agent, frame: protocol.Watch) -> protocol.Frame:
     """Raises ConversationUnknown, Forbidden (not a supervisor of its queue)."""
-    conversation = _supervised(agent, frame.conversation)
+    conversation = supervised(agent, frame.conversation)
     pairing.audit(agent, "watch", conversation)
     return _shown(frame.id, conversation)
 
 
 def unwatch(agent: Agent, frame: protocol.Unwatch) -> protocol.Frame:
     """Raises ConversationUnknown, Forbidden."""
-    conversation = _supervised(agent, frame.conversation)
+    conversation = supervised(agent, frame.conversation)
     (shown,) = snapshots.many_for_staff([conversation])
     return protocol.ConversationAck(id=frame.id, conversation=shown)
 
 
 def join(agent: Agent, frame: protocol.Join) -> protocol.Frame:
     """Speak beside the holder. Raises as `watch`, and Ended."""
-    conversation = conversations.locked(_supervised(agent, frame.conversation).pk)
+    conversation = conversations.locked(supervised(agent, frame.conversation).pk)
     if conversation.state == Conversation.State.ENDED:
         raise Ended
     spoken = _joined_before(agent, conversation)
@@ -76,7 +76,8 @@ def block(agent: Agent, frame: protocol.Block) -> protocol.Frame:
     return protocol.ConversationAck(id=frame.id, conversation=shown)
 
 
-def _supervised(agent: Agent, wanted: str) -> Conversation:
+def supervised(agent: Agent, wanted: str) -> Conversation:
+    """The conversation, of a queue that the agent supervises. Raises as `watch`."""
     conversation = conversations.find(wanted)
     if conversation is None:
         raise ConversationUnknown

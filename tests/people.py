@@ -116,11 +116,12 @@ class Person:
         return conversation
 
     async def heard_so_far(self) -> list[Frame]:
-        """Everything up to now: a ping's answer comes after all that came before."""
+        """Everything up to now: a ping's answer, the last of it, comes after all that
+        came before."""
         seen = len(self.heard)
         await self.say("ping")
-        await self.hears("pong", since=seen)
-        return list(self.heard)
+        pong = await self.hears("pong", since=seen)
+        return self.heard[: self.heard.index(pong, seen) + 1]
 
     # --- leaving
 

@@ -13,7 +13,6 @@ from .draining import (
     drain,
     nudge,
     nudged,
-    queues_of,
     with_waiting,
 )
 from .holding import (
@@ -22,6 +21,7 @@ from .holding import (
     end_wrap_up,
     fallen_silent,
     note_activity,
+    queues_of,
     requeue,
     return_to,
     set_status,

@@ -257,18 +257,6 @@ def _still_waits(conversation: Conversation, agent: Agent) -> bool:
     return bool(pending and conversation.agent_id != agent.pk)
 
 
-def queues_of(agent_id: UUID) -> list[int]:
-    """Of which queues the agent is a member."""
-    return _queues_of(agent_id)
-
-
-_queues_of = Written(
-    lambda agent_id: QueueMembership.objects.filter(agent_id=agent_id).values_list(
-        "queue_id", flat=True
-    )
-)
-
-
 def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
     """The queues in which this agent's command may add a slot, their own or that of
     whoever has the conversation or is set to another status, or somebody to a line.
@@ -279,7 +267,7 @@ def concerned(agent_id: UUID, frame: protocol.Command) -> set[int]:
     colleague = frame.agent if isinstance(frame, protocol.StatusSet) else None
     if colleague and (found := holding.find(colleague)):
         people.add(found.pk)
-    queues = {queue for each in people for queue in queues_of(each)}
+    queues = {queue for each in people for queue in holding.queues_of(each)}
     to = frame.to.queue if isinstance(frame, protocol.Transfer) else None
     if to and to.isdecimal():
         queues.add(int(to))
@@ -291,7 +279,7 @@ def concerned_by_customer(customer_id: UUID) -> set[int]:
     newest = conversations.customers_newest(customer_id)
     if newest is None:
         return set()
-    served = {queue for each in who_has(newest) for queue in queues_of(each)}
+    served = {queue for each in who_has(newest) for queue in holding.queues_of(each)}
     return served | {newest.queue_id}
 
 

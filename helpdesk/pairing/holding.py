@@ -179,7 +179,7 @@ def requeue(conversation: Conversation, because: reasons.Because, reason: str) -
 def return_to(agent_id: UUID) -> None:
     """The agent is back: what was taken from them for being gone, and nobody has
     taken since, comes back by itself, as far as there is room."""
-    from .draining import nudge, queues_of, who_has
+    from .draining import nudge, who_has
 
     agent = locked(agent_id)
     lost = Assignment.objects.filter(
@@ -271,6 +271,18 @@ def _whose(agent: Agent, wanted: str | None) -> UUID:
         if str(member) == wanted:
             return member
     raise Forbidden
+
+
+def queues_of(agent_id: UUID) -> list[int]:
+    """Of which queues the agent is a member."""
+    return _queues_of(agent_id)
+
+
+_queues_of = Written(
+    lambda agent_id: QueueMembership.objects.filter(agent_id=agent_id).values_list(
+        "queue_id", flat=True
+    )
+)
 
 
 def supervised_queues(agent: Agent) -> list[int]:

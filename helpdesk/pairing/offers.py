@@ -113,11 +113,19 @@ def _offered(agent: Agent, wanted: str) -> tuple[Agent, Conversation, Assignment
     if offer is None:
         holder = conversation.agent
         if holder and holder.pk != agent.pk:
-            raise AlreadyTaken(f"{holder.name} has taken this conversation.")
+            raise _taken_by(holder, conversation, agent)
         raise OfferLapsed
     if conversation.agent_id not in (None, found.agent_id):
         raise Outdated  # the holder's row is not locked
     return agent, conversation, offer
+
+
+def _taken_by(holder: Agent, conversation: Conversation, agent: Agent) -> AlreadyTaken:
+    """By whom is for those who serve its queue, or were asked."""
+    asked = conversation.assignments.filter(agent=agent).exists()
+    if asked or conversation.queue_id in holding.queues_of(agent.pk):
+        return AlreadyTaken(f"{holder.name} has taken this conversation.")
+    return AlreadyTaken()
 
 
 def ringing(conversation: Conversation) -> QuerySet[Assignment]:

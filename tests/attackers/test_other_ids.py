@@ -3,6 +3,7 @@ read by them, nothing changed."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -186,3 +187,34 @@ async def test_a_field_that_is_nobodys_to_set_is_not_set(
         ("text", "customer", "")
     }
     assert {row.sender for row in rows} == {customer.pk}
+
+
+async def test_nothing_is_overheard_while_a_watch_is_being_refused(
+    shop: Shop, settings: Any
+) -> None:
+    settings.HELPDESK_LIMITS = False
+    cora, _ada, here = await shop.talk()
+    olaf = await shop.agent(shop.olaf)  # of another site
+
+    async def asks() -> None:
+        for number in range(200):
+            id = f"watch-{number:08}"
+            await olaf.say("conversation.watch", id=id, conversation=here)
+            await asyncio.sleep(0)
+
+    async def says() -> None:
+        for number in range(30):
+            await cora.posts(f"{SECRET} {number}")
+
+    await asyncio.gather(asks(), says())
+    assert SECRET not in str(await olaf.heard_so_far())
+
+
+async def test_who_has_it_is_no_strangers_business(shop: Shop) -> None:
+    _cora, _ada, here = await shop.talk()
+    olaf, ben = await shop.agent(shop.olaf), await shop.agent(shop.ben)
+    refused = await olaf.ask("offer.accept", conversation=here)
+    assert refused["code"] == "already_taken"
+    assert "Ada" not in refused["detail"]
+    colleagues = await ben.ask("offer.accept", conversation=here)
+    assert "Ada" in colleagues["detail"]

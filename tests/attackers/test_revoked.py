@@ -11,7 +11,7 @@ import pytest
 from customers.models import Customer, Site
 from helpdesk import consumers
 from helpdesk.database import db_now
-from helpdesk.models import QueueMembership
+from helpdesk.models import Conversation, QueueMembership
 from tests.shop import PAGE, Shop, stored
 
 ELSEWHERE = "https://elsewhere.example"
@@ -102,6 +102,18 @@ async def test_who_supervises_no_more_hears_no_more(shop: Shop) -> None:
     assert refused["code"] == "forbidden"
     await cora.posts("After")
     assert "After" not in str(await ben.heard_so_far())
+
+
+async def test_who_watched_hears_no_more_once_it_is_in_another_queue(
+    shop: Shop,
+) -> None:
+    await supervise(shop, "supervisor")
+    _cora, _ada, here = await shop.talk()
+    ben = await shop.agent(shop.ben)
+    assert (await ben.ask("conversation.watch", conversation=here))["type"] == "ack"
+    talk = Conversation.objects.filter(pk=here)
+    await stored(talk.update, queue=shop.billing)
+    assert await ben.closed() == consumers.RESTARTING
 
 
 async def test_who_never_had_a_right_keeps_the_socket(shop: Shop) -> None:
