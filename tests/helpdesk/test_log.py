@@ -138,6 +138,7 @@ def test_what_is_not_known_is_not_said(written: io.StringIO) -> None:
     assert "conversation" not in json.loads(written.getvalue())
 
 
+@pytest.mark.django_db  # a thread may have kept its connection
 async def test_a_thread_knows_what_its_caller_is_about(written: io.StringIO) -> None:
     def work() -> None:
         logging.getLogger("tests.log").error("in a thread")
