@@ -35,6 +35,10 @@ class Granian(ServerProcess):
             *("--host", self.host, "--port", str(self.port)),
         ]
 
+    def kill(self) -> None:
+        """Its worker would outlive it."""
+        self.stop()
+
 
 @pytest.fixture
 def start(transactional_db: None, tmp_path: Path) -> Iterator[Start]:
