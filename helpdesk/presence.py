@@ -143,6 +143,21 @@ def live(now: dt.datetime) -> QuerySet[Connection]:
     )
 
 
+def kept(people: Iterable[UUID]) -> set[UUID]:
+    """As `connected`, and none of their sockets is gone before the caller's COMMIT:
+    who leaves meanwhile leaves after it, and what they were given is seen to then."""
+    return set(_kept(db_now(), people))
+
+
+_kept = Written(
+    lambda now, people: (
+        live(now)
+        .filter(person__in=people)
+        .order_by("pk")
+        .select_for_update(of=("self",))
+        .values_list("person", flat=True)
+    )
+)
 _connected = Written(
     lambda now, people: (
         live(now).filter(person__in=people).values_list("person", flat=True)

@@ -102,7 +102,7 @@ def _seats(
     locked = [row for row in rows if row.pk in tiers and row.status == "online"]
     # Load and presence are read after the locks: a slot taken meanwhile counts.
     loads = snapshots.loads((agent.pk for agent in locked), now)
-    present = presence.connected(agent.pk for agent in locked)
+    present = presence.kept(agent.pk for agent in locked)
     return [
         Seat(
             agent.pk,
