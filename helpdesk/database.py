@@ -112,21 +112,21 @@ def close_all() -> None:
     for cached in (read_executor, write_executor):
         if cached.cache_info().currsize:
             executor = cached()
-            # One task a thread, which waits until all of them run: a thread that is
-            # busy takes its own later, and none takes two.
-            _on_each_thread(executor, executor._max_workers)
+            _on_each_thread(executor, connections.close_all)
             executor.shutdown()
         cached.cache_clear()
 
 
-def _on_each_thread(executor: ThreadPoolExecutor, count: int) -> None:
-    meet = threading.Barrier(count)
+def _on_each_thread(executor: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+    """One task a thread, which waits until all of them run: a thread that is busy takes
+    its own later, and none takes two."""
+    meet = threading.Barrier(executor._max_workers)
 
-    def close() -> None:
+    def run() -> None:
         meet.wait(10)
-        connections.close_all()
+        work()
 
-    for future in [executor.submit(close) for _ in range(count)]:
+    for future in [executor.submit(run) for _ in range(executor._max_workers)]:
         future.result(10)
 
 
