@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 LINE_SECONDS = 1  # positions are pushed at most so often
 LINE_SLICE = 25  # of them in one turn of the loop
+GIVE_WAY_SECONDS = 0.5  # to those who are given a conversation, at most
 ALARM_SLACK_SECONDS = 0.02  # so that the offer's time is really up
 FLICKER_SECONDS = 3  # a page that reloads is back sooner
 
@@ -129,7 +130,8 @@ class Desk:
             queues, self._dirty_queues = self._dirty_queues, set()
             if await in_transaction(pairing.drain, queues) == pairing.DRAIN:
                 self._dirty_queues |= queues
-        await self._set_alarm()
+            if not self._dirty_queues:
+                await self._set_alarm()  # a nudge meanwhile makes one more drain
 
     async def _set_alarm(self) -> None:
         """Offers lapse to the second where a process is up; the tick is the net."""
@@ -152,8 +154,17 @@ class Desk:
     async def _tell_agents(self) -> None:
         """Those that change meanwhile are told of together."""
         while self._dirty_agents:
+            await self._give_way(self._loop.time() + GIVE_WAY_SECONDS)
             ids, self._dirty_agents = self._dirty_agents, set()
             await reading(conversations.announce_agents, ids)
+
+    async def _give_way(self, until: float) -> None:
+        """Who is being given a conversation, or to whom, hears of it before all who
+        only look on."""
+        await asyncio.sleep(0)
+        left = until - self._loop.time()
+        if left > 0 and (drain := self._once.get("drain")):
+            await asyncio.wait((drain,), timeout=left)
 
     # --- the line
 
@@ -173,6 +184,8 @@ class Desk:
     async def _tell_lines(self, queue_ids: set[int]) -> None:
         """A line of hundreds moves every second. What is shown of a conversation is
         read once a version; then only its place is."""
+        until = self._loop.time() + GIVE_WAY_SECONDS
+        await self._give_way(until)
         shown, places = await reading(_lines, queue_ids)
         for queue in shown:
             frame = protocol.encode(protocol.QueueChanged(queue))
@@ -185,7 +198,7 @@ class Desk:
         for number, place in enumerate(here, 1):
             self._tell_place(place)
             if number % LINE_SLICE == 0:
-                await asyncio.sleep(0)  # whoever is served now does not wait for it
+                await self._give_way(until)
         self._forget_but({each.conversation for each in places}, queue_ids)
 
     def _knows(self, place: snapshots.Place) -> bool:

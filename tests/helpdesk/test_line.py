@@ -223,8 +223,8 @@ class Line(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(1, 44), rest=st.integers(1, 59))
     def the_desk_is_killed_and_restarted(self, seconds: int, rest: int) -> None:
-        """Quicker than leases lapse. Nobody is punished for it, nor soon after; but what
-        rings only since then may lapse."""
+        """Quicker than leases lapse. Nobody is punished for it, nor soon after; but
+        what rings only since then may lapse."""
         before, killed = self.punishments(), database.db_now()
         here = presence.connected(agent.pk for agent in self.agents)
         self.hall.restarts(after=seconds)

@@ -1,0 +1,78 @@
+"""What runs in the background of a process, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+
+import pytest
+
+from helpdesk import desk as desks
+from helpdesk import hub, pairing
+from tests.people import PATIENCE_SECONDS
+from tests.shop import Shop, eventually
+
+
+async def quiet_desk(shop: Shop) -> desks.Desk:
+    """It opens with its first socket."""
+    await shop.customer()
+    await eventually(lambda: not shop.desk._once)
+    return shop.desk
+
+
+async def test_a_nudge_while_a_drain_ends_makes_one_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drained: list[set[int]] = []
+
+    def drain(queues: Iterable[int]) -> int:
+        drained.append(set(queues))
+        return 0
+
+    async def nudged_meanwhile() -> None:
+        if len(drained) == 1:
+            desk.nudge({2})
+
+    async def nudge() -> None:
+        desk.nudge({1})
+        await desk._once["drain"]
+
+    desk = await quiet_desk(shop)
+    monkeypatch.setattr(pairing, "drain", drain)
+    monkeypatch.setattr(desk, "_set_alarm", nudged_meanwhile)
+    await asyncio.to_thread(shop.server.do, nudge())
+    assert drained == [{1}, {2}]
+
+
+@pytest.mark.parametrize("patience", [PATIENCE_SECONDS, 0])
+async def test_who_looks_on_hears_after_who_is_given_something(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    """But not for ever: a desk may give out without a pause."""
+    order: list[str] = []
+    pushed = threading.Event()
+
+    def drain(queues: Iterable[int]) -> int:
+        if not patience:
+            pushed.wait(PATIENCE_SECONDS)
+        order.append("given out")
+        return 0
+
+    def lines(queues: set[int]) -> tuple[list[None], list[None]]:
+        order.append("told")
+        pushed.set()
+        return [], []
+
+    async def happens() -> None:
+        desk.nudge({1})
+        desk._hear(hub.Event(lines=(1,)))
+        while len(order) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    desk = await quiet_desk(shop)
+    monkeypatch.setattr(desks, "GIVE_WAY_SECONDS", patience)
+    monkeypatch.setattr(pairing, "drain", drain)
+    monkeypatch.setattr(desks, "_lines", lines)
+    await asyncio.to_thread(shop.server.do, happens())
+    assert order == (["given out", "told"] if patience else ["told", "given out"])
