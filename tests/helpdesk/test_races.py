@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -682,6 +683,31 @@ async def test_an_agent_vanishes_while_it_rings(hall: Hall) -> None:
     race = Race(rounds, spread=0.02)
     assert told(await race.run()) == {"done": 2 * ROUNDS}
     assert await reading(nothing_rings)
+
+
+async def test_nobody_is_given_anything_who_has_left(hall: Hall) -> None:
+    """A5. Guard: the lease that is looked at is locked (presence.kept), so that who
+    leaves does so before or after, but not in between."""
+    places = await made(staffed, hall)
+    talks = await made(queued_in, [queue for queue, _ in places])
+    left: dict[UUID, dt.datetime] = {}
+
+    def vanishes(agent: Agent) -> Act:
+        def goes() -> None:
+            with transaction.atomic():
+                presence.leave(hall.process, agent.pk)
+                left[agent.pk] = database.db_now()
+
+        return OnItsOwn(goes)
+
+    rounds = [(vanishes(agent), drains(queue)) for queue, agent in places]
+    await Race(rounds, spread=0.02).run()
+    given = await reading(
+        lambda: list(Assignment.objects.values_list("agent_id", "started_at"))
+    )
+    assert [agent for agent, at in given if at > left[agent]] == []
+    waiting = await reading(holders, talks)
+    assert waiting.count(None) == ROUNDS - len(given)
 
 
 async def test_an_agent_is_changed_in_the_admin_while_choosing_a_status(
