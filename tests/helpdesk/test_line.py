@@ -287,6 +287,8 @@ class Line(RuleBasedStateMachine):
     @invariant()
     def it_keeps_its_promises(self) -> None:
         new = self.new_leases()
+        self.members = set(QueueMembership.objects.values_list("agent", "queue"))
+        self.line = self.waiting()
         self.state_and_leases_agree()
         self.nobody_new_is_beyond_capacity(new)
         self.nobody_absent_is_given_anything(new)
@@ -346,7 +348,7 @@ class Line(RuleBasedStateMachine):
         here = presence.connected([agent.pk for agent in self.agents])
         accepting = Agent.objects.filter(pk__in=here, status="online")
         free = [agent for agent in accepting if load(agent) < agent.capacity]
-        for row in self.waiting():
+        for row in self.line:
             for agent in free:
                 if self.may_take(agent, row):
                     assert self.has_passed(agent, row), f"{agent} has room for {row}"
@@ -360,7 +362,7 @@ class Line(RuleBasedStateMachine):
             was_rescued = given.assignments.filter(ended_why="agent_lost").exists()
             if was_rescued or not isinstance(lease.because, reasons.Chosen):
                 continue
-            for row in self.waiting():
+            for row in self.line:
                 ahead = row.queue_id == given.queue_id and turn(row) < turn(given)
                 if ahead and self.may_take(lease.agent, row):
                     assert self.has_passed(lease.agent, row)
@@ -373,12 +375,11 @@ class Line(RuleBasedStateMachine):
         return list(rows.exclude(pk__in=ringing.values("conversation_id")))
 
     def may_take(self, agent: Agent, row: Conversation) -> bool:
-        queues = {row.queue_id}
+        queues: set[int | None] = {row.queue_id}
         waited = database.db_now() - row.waiting_since
         if waited.total_seconds() >= row.queue.fallback_after_seconds:
-            queues |= {row.queue.fallback_id} - {None}
-        members = QueueMembership.objects.filter(agent=agent, queue__in=queues)
-        return members.exists()
+            queues.add(row.queue.fallback_id)
+        return any((agent.pk, queue) in self.members for queue in queues)
 
     def has_passed(self, agent: Agent, row: Conversation) -> bool:
         """In this cycle, and it still rests."""
