@@ -182,6 +182,8 @@ class Line(RuleBasedStateMachine):
         what = held[which % len(held)]
         by = self.agents[3] if by_supervisor else what.agent
         assert by
+        if by.pk not in presence.connected([by.pk]):
+            return
         targets = [*self.agents, self.hall.sales, self.hall.billing, self.abroad]
         with contextlib.suppress(Refused):
             self.hall.transfers(by, what, targets[to % len(targets)], "Please.")
