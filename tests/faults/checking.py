@@ -29,7 +29,7 @@ from .history import (
 TOGETHER_SECONDS = 2
 BACKUP_SECONDS = 3  # that a backup takes, at most
 GROWN = 1.3  # what a process may use more after a fault than before it
-GROWN_BY = {"memory MiB": 25, "descriptors": 25, "connections": 30}
+GROWN_BY = {"memory MiB": 25, "descriptors": 25, "connections": 30, "cores": 0.15}
 
 Found = Iterator[str]
 
@@ -300,7 +300,7 @@ def leaves_no_trace(history: History) -> Found:
     for what, amount in after.items():
         spare = next(v for name, v in GROWN_BY.items() if what.endswith(name))
         if what in before and amount > before[what] * GROWN + spare:
-            yield f"{what}: {before[what]:.0f} before, {amount:.0f} after"
+            yield f"{what}: {before[what]:.3g} before, {amount:.3g} after"
 
 
 def nothing_else(history: History) -> Found:

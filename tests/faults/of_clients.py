@@ -16,10 +16,11 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from .disks import Disk, mounted
 from .faults import Scene, fault
-from .history import Acked, Ended, Sent
+from .history import Acked, Ended, Sent, Usage
 from .installation import Installation, Services, installed, until
 from .of_services import slowest_pong
 from .tabs import Frame, new_id
+from .usage import cores_used
 
 PONG_SECONDS = 2  # of everybody else, meanwhile
 NOT_READ_SECONDS = 75  # the contract says 60
@@ -259,25 +260,39 @@ def polled(url: str, token: str, command: Frame) -> list[Frame]:
 CROWD = 1_000
 BACK_SECONDS = 60
 CROWDED_SECONDS = 20  # of a ping meanwhile: a thousand clients share this very loop
+CALM_SECONDS = 10  # after which the servers are as they were
 ADDRESSES = 8  # an address may have 500 sockets on a server
 
 
 @fault()
 async def a_thousand_come_back_at_once(scene: Scene) -> None:
+    """And those who talk with them, whose gaps must be filled. Soon afterwards the
+    servers have no more to do than before."""
     crowd = [Visitor(scene, number) for number in range(CROWD)]
     doing = [asyncio.create_task(each.live()) for each in crowd]
     try:
         await until(lambda: all(each.here for each in crowd), 2 * BACK_SECONDS)
+        await asyncio.sleep(CALM_SECONDS)
+        await _note_cores(scene, "before")
         for each in crowd:
             each.vanish()
+        for road in scene.house.roads:
+            road.cut()
         await asyncio.gather(
             _back_in_time(scene, crowd),
-            while_others_are_well(scene, 10, CROWDED_SECONDS),
+            while_others_are_well(scene, CALM_SECONDS, CROWDED_SECONDS),
         )
+        await asyncio.sleep(CALM_SECONDS)
+        await _note_cores(scene, "after")
     finally:
         for task in doing:
             task.cancel()
         await asyncio.gather(*doing, return_exceptions=True)
+
+
+async def _note_cores(scene: Scene, when: str) -> None:
+    for what, amount in (await cores_used(scene.house)).items():
+        scene.history.add(Usage(when=when, what=what, amount=amount))
 
 
 async def _back_in_time(scene: Scene, crowd: list[Visitor]) -> None:

@@ -99,6 +99,8 @@ def all_is_well() -> History:
             Tried(what="a forged token", succeeded=False),
             Usage(when="before", what="server 0 memory MiB", amount=80),
             Usage(when="after", what="server 0 memory MiB", amount=90),
+            Usage(when="before", what="server 0 cores", amount=0.1),
+            Usage(when="after", what="server 0 cores", amount=0.2),
         ],
         rows=[
             row(1, "m1"),
@@ -241,6 +243,10 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
     "memory is kept": (
         "M1",
         added(Usage(when="after", what="server 0 memory MiB", amount=200)),
+    ),
+    "a server stays busy": (
+        "M1",
+        added(Usage(when="after", what="server 0 cores", amount=0.4)),
     ),
     "the fault saw something": ("F", added(Failure(what="a ping took 9 s"))),
 }
