@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -278,7 +279,7 @@ class Errand(Generic[T]):
         self._at_once = at_once
 
     def after_commit(self, what: T) -> None:
-        transaction.on_commit(lambda: self._give(what), robust=True)
+        transaction.on_commit(partial(self._give, what), robust=True)
 
     def _give(self, what: T) -> None:
         taken = [take(what) for take in self.takers]

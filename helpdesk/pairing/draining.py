@@ -243,7 +243,10 @@ def _apply(pairings: Sequence[Pairing], rules: Mapping[int, Rule]) -> None:
         elif conversation.state == Conversation.State.WAITING:
             gifts.append(holding.Gift(conversation, agent, pairing.because))
         else:
+            former = conversation.agent_id
             complete(conversation, agent, pairing.because)
+            # Whoever is rid of it may have a slot for another queue.
+            nudge(holding.queues_of(former) if former else ())
     if gifts:
         holding.assign_all(gifts)
     conversations.tell_agents(list(agents.values()))

@@ -16,7 +16,14 @@ from helpdesk.errors import (
     QueueUnknown,
     TooLong,
 )
-from helpdesk.models import AuditEntry, Conversation, Message, Queue, Transfer
+from helpdesk.models import (
+    AuditEntry,
+    Conversation,
+    Message,
+    Queue,
+    QueueMembership,
+    Transfer,
+)
 from tests.helpdesk.hall import (
     Hall,
     events,
@@ -217,6 +224,20 @@ def test_the_old_agent_does_not_get_it_back(hall: Hall, talk: Talk) -> None:
     hall.passes(20)
     assert pending(talk.cora)
     assert fresh(talk.cora).queue == hall.billing
+
+
+def test_who_is_rid_of_it_gets_the_next_of_another_queue(
+    hall: Hall, talk: Talk
+) -> None:
+    """The slot is given back by a drain of the queue to which it went."""
+    support = hall.queue("Support")
+    QueueMembership.objects.create(agent=talk.ada, queue=support)
+    Agent.objects.filter(pk=talk.ada.pk).update(capacity=1)
+    dora = hall.starts(hall.customer("Dora"), support)
+    assert holder(dora) is None
+    hall.agent("Cid", hall.sales)
+    hall.transfers(talk.ada, talk.cora, hall.sales)
+    assert (holder(talk.cora), holder(dora)) == ("Cid", "Ada")
 
 
 def test_in_a_queue_of_offers_it_rings(hall: Hall, talk: Talk) -> None:
