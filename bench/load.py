@@ -20,8 +20,8 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .processes import cpu_seconds, loop_seconds, resident_kib
+from .stage import ORIGIN
 
-ORIGIN = "http://127.0.0.1"  # what the servers are told is their own
 CONNECTING = 50  # sockets at a time
 SETTLE_SECONDS = 3  # before memory is looked at
 QUIET_SECONDS = 30  # at most
@@ -30,11 +30,13 @@ PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
 
 class Job(msgspec.Struct):
     """`rate` posts a second, by customers only; without it everybody posts as fast as
-    they are acked, `depth` posts in flight each. `idle` only connects."""
+    they are acked, `depth` posts in flight each. `idle` only connects. A socket may
+    have a `url` of its own; those who are `silent` come first and only listen."""
 
     url: str
     pairs: list[list[dict[str, Any]]]
     processes: dict[str, list[int]]
+    silent: list[dict[str, Any]] = []
     depth: int = 2
     rate: int = 0
     idle: bool = False
@@ -198,7 +200,7 @@ async def connect(job: Job, tally: Tally) -> list[Side]:
             side = Side(about, job, tally)
             await ws_connect(
                 lambda: side,
-                job.url + about["path"],
+                about.get("url", job.url) + about["path"],
                 extra_headers=headers,
                 websocket_handshake_timeout=60,
             )
