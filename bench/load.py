@@ -23,6 +23,7 @@ from .processes import cpu_seconds, loop_seconds, resident_kib
 from .stage import ORIGIN
 
 CONNECTING = 50  # sockets at a time
+PING_SECONDS = 20
 SETTLE_SECONDS = 3  # before memory is looked at
 QUIET_SECONDS = 30  # at most
 PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
@@ -141,7 +142,9 @@ async def run(job: Job) -> Result:
     server = job.processes["server"]
     before = resident_kib(server)
     started = time.monotonic()
-    sides = await connect(job, tally)
+    silent = await connect(job, job.silent, Tally())
+    alive = asyncio.create_task(stay(silent))
+    sides = await connect(job, [each for pair in job.pairs for each in pair], tally)
     connected = time.monotonic() - started
     if job.idle:
         await asyncio.sleep(SETTLE_SECONDS)
@@ -161,6 +164,7 @@ async def run(job: Job) -> Result:
     spent = {name: now - before_it[name] for name, now in used(job).items()}
     tally.timed = False
     stop()
+    alive.cancel()
     await asyncio.sleep(1)
     return Result(
         messages,
@@ -191,7 +195,15 @@ def used(job: Job) -> dict[str, float]:
     }
 
 
-async def connect(job: Job, tally: Tally) -> list[Side]:
+async def stay(sides: list[Side]) -> None:
+    """Who is silent pings as the contract wants it."""
+    while sides:
+        for side in sides:
+            side.transport.send(WSMsgType.TEXT, b'{"type":"ping"}')
+            await asyncio.sleep(PING_SECONDS / len(sides))
+
+
+async def connect(job: Job, people: list[dict[str, Any]], tally: Tally) -> list[Side]:
     few = asyncio.Semaphore(CONNECTING)
 
     async def open_one(about: dict[str, Any]) -> Side:
@@ -207,9 +219,7 @@ async def connect(job: Job, tally: Tally) -> list[Side]:
             await asyncio.wait_for(side.welcomed, 60)
             return side
 
-    return await asyncio.gather(
-        *(open_one(each) for pair in job.pairs for each in pair)
-    )
+    return await asyncio.gather(*map(open_one, people))
 
 
 def everybody(job: Job, sides: list[Side]) -> Callable[[], None]:

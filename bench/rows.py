@@ -22,12 +22,13 @@ from urllib.parse import urlencode
 import psycopg
 
 from .services import running
-from .sockets import Socket, agent, customer, open_socket, stay
+from .sockets import Socket, agent, customer, open_all, open_socket, stay
 from .stage import START, Stage, keep, office, spread, stage
 
 ROWS, A_CONVERSATION = 5_000_000, 20
 AGENTS = 20
-OPEN, LONG = 200, 400  # conversations that are held, and how many messages each has
+OPEN = 80  # conversations that are held, four by each
+LONG = 400  # messages in one of the four; it goes on for a month
 SAMPLES, WARM = 200, 10
 LIST_SECONDS = 20  # at most, for the samples of one list
 FOREVER = 1_000_000  # seconds, until anybody's absence has consequences
@@ -60,8 +61,9 @@ def fill(at: Stage, rows: int) -> dict[str, int]:
     from helpdesk.models import Queue
 
     Queue.objects.update(lost_after_seconds=FOREVER, abandoned_after_seconds=FOREVER)
-    conversations = (rows - OPEN * LONG) // A_CONVERSATION
+    conversations = (rows - AGENTS * LONG) // A_CONVERSATION
     told = {"conversations": conversations, "open": OPEN, "long": LONG}
+    told["long_ones"] = AGENTS
     with psycopg.connect(
         at.postgres.url, autocommit=True, cursor_factory=psycopg.ClientCursor
     ) as connection:
@@ -107,12 +109,15 @@ def count(connection: Any, table: str) -> int:
 
 
 async def opened(url: str, agents: list[Any]) -> dict[str, Any]:
-    """Agents hold ten conversations each, customers come back to one of any age."""
+    """Agents hold four conversations each, customers come back to one of any age."""
     held, ended = await asyncio.to_thread(conversations)
     cookies = {each.pk: cookie for each, cookie in agents}
-    desks = {pk: await open_socket(url, agent(cookies[pk])) for pk in cookies}
-    customers = [await open_socket(url, customer(each)) for each in held]
-    alive = asyncio.create_task(stay([*desks.values(), *customers]))
+    at_desks, _ = await open_all(url, [agent(cookie) for cookie in cookies.values()])
+    long = [each for each in held if each.seq > LONG / 2]
+    customers, _ = await open_all(url, [customer(each) for each in held])
+    desks = dict(zip(cookies, at_desks, strict=True))
+    by_talk = dict(zip(held, customers, strict=True))
+    alive = asyncio.create_task(stay([*at_desks, *customers]))
 
     async def agent_opens() -> None:
         (await open_socket(url, agent(random.choice(agents)[1]))).leave()
@@ -124,11 +129,11 @@ async def opened(url: str, agents: list[Any]) -> dict[str, Any]:
         (await open_socket(url, customer(random.choice(ended)))).leave()
 
     async def agent_turns() -> None:
-        each = random.choice(held)
+        each = random.choice(long)
         await page(desks[each.agent_id], str(each.pk), random.randrange(100, LONG))
 
     async def customer_turns() -> None:
-        await page(random.choice(customers), None, random.randrange(100, LONG))
+        await page(by_talk[random.choice(long)], None, random.randrange(100, LONG))
 
     measured = {
         "agent_hello": await timed(agent_opens),

@@ -22,7 +22,7 @@ JOIN helpdesk_queue q ON q.id = m.queue_id;
 
 CREATE TEMP TABLE talk AS
 SELECT n, staff.*, n > %(conversations)s - %(open)s AS open,
-       CASE WHEN n > %(conversations)s - %(open)s THEN %(long)s ELSE 8 + n * 7919 %% 25 END
+       CASE WHEN n > %(conversations)s - %(long_ones)s THEN %(long)s ELSE 8 + n * 7919 %% 25 END
            AS places,
        (n %% 3 = 0)::int AS notes,
        (n %% 10 < 2)::int AS unhappy,
@@ -67,7 +67,7 @@ SELECT id, agent, 'hold', began + interval '20 seconds',
        CASE WHEN open THEN '' ELSE 'ended' END, 1
 FROM talk;
 
--- Those of the open ones are spread over a month: their rows lie far from each other.
+-- The long ones are spread over a month: their rows lie far from each other.
 INSERT INTO helpdesk_message
     (conversation_id, place, seq, notes, client_id, kind, author, sender, text, event,
      data, at)
@@ -83,7 +83,7 @@ SELECT id, place, place - CASE WHEN place > 6 THEN notes ELSE 0 END,
        CASE WHEN place = 2 THEN 'agent_joined' ELSE '' END,
        '{}', at
 FROM (SELECT talk.*, place, floor(random() * 20000)::int AS s,
-             CASE WHEN open THEN now() - interval '30 days' * (places - place) / places
+             CASE WHEN places = %(long)s THEN now() - interval '30 days' * (places - place) / places
                   ELSE began + interval '30 seconds' * (place - 1) END AS at
       FROM talk, LATERAL generate_series(1, places) place) each
 JOIN sentence ON sentence.n = each.s

@@ -67,6 +67,8 @@ class Socket(WSListener):  # type: ignore[misc]
 
     async def ask(self, frame: dict[str, Any], answer: str = "") -> bytes:
         """The ack, or the frame of the type that answers."""
+        if self.closed:
+            raise ConnectionError("asked on a closed socket")
         waiting = asyncio.get_running_loop().create_future()
         self.awaited[answer or frame["id"]] = waiting
         self.say(msgspec.json.encode(frame))
@@ -110,17 +112,19 @@ async def open_all(
     few = asyncio.Semaphore(at_a_time)
     sockets: list[Socket] = []
 
-    async def open_one(number: int, about: dict[str, Any]) -> None:
+    async def open_one(number: int, about: dict[str, Any]) -> Socket:
         async with few:
-            sockets.append(await open_socket(url, about, number))
+            socket = await open_socket(url, about, number)
+            sockets.append(socket)
+            return socket
 
     alive = asyncio.create_task(stay(sockets)) if "hello" in people[0] else None
     began = time.perf_counter()
-    await asyncio.gather(*(open_one(*each) for each in enumerate(people)))
+    opened = await asyncio.gather(*(open_one(*each) for each in enumerate(people)))
     took = time.perf_counter() - began
     if alive:
         alive.cancel()
-    return sockets, took
+    return opened, took
 
 
 async def stay(sockets: list[Socket]) -> None:

@@ -150,13 +150,16 @@ def token(conversation: Any) -> str:
 
 def pair_up(queue: Any, agents: list[Any], count: int) -> list[Any]:
     """So many customers, each in talk; the agents take turns."""
+    from django.db import transaction
+
     from customers.models import Customer
 
     from .people import hold
 
     customers = [Customer(site=queue.site, name="Cora") for _ in range(count)]
     Customer.objects.bulk_create(customers, batch_size=1000)
-    return [
-        hold(queue.site, queue, customer, agents[number % len(agents)][0])
-        for number, customer in enumerate(customers)
-    ]
+    with transaction.atomic():
+        return [
+            hold(queue.site, queue, customer, agents[number % len(agents)][0])
+            for number, customer in enumerate(customers)
+        ]
