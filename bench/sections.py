@@ -93,8 +93,8 @@ def idle(kept: Kept, name: str) -> str:
     return f"""{heading("Idle sockets with a heartbeat", "bench.idle", kept, name)}
 {settings["had"]:,} sockets on one process ({settings["wanted"]:,} wanted), for
 {settings["seconds"]:.0f} s. One of fifty is an agent's, the others customers', each
-with the conversation that an agent holds; all ping every 20 s.{lost} The bare application
-knows nobody, and is not pinged.
+with the conversation that an agent holds; all ping every 20 s.{lost} The bare
+application knows nobody, and is not pinged.
 
 | | measured | bare ASGI on daphne | wanted |
 |---|---|---|---|
@@ -126,7 +126,8 @@ def ways(kept: Kept, name: str) -> str:
 {settings["pairs"]} customers and their agents, a message every
 {settings["pause"][0]} to {settings["pause"][1]} s from each, for
 {settings["seconds"]:.0f} s. Agents are on WebSockets. Bytes are those of the customers'
-connections, with HTTP headers as a browser sends them and without TLS; for a WebSocket a request is a frame from the client.
+connections, with HTTP headers as a browser sends them and without TLS;
+for a WebSocket a request is a frame from the client.
 
 | | to the agent, ms: p50 · p95 | to the customer, ms: p50 · p95 | requests a message \
 | bytes a message: up · down | CPU µs a message: server · PostgreSQL |
