@@ -23,14 +23,13 @@ import msgspec
 import psycopg
 
 from .cases import CASES, Case
-from .load import ORIGIN, Job
+from .load import Job
 from .report import Record, Report, table
 from .services import ROOT, Postgres, Server, Valkey, git, running, scratch
+from .stage import RESULTS, settings
 
 PAIRS, IDLE_PAIRS = 100, 250
 RATE = 1_000  # messages a second when latency is measured
-RESULTS = ROOT / "bench" / "results"
-SECRET = "only-for-the-bench-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2
 
 
 def main() -> None:
@@ -76,13 +75,7 @@ class Services:
             "DATABASE_URL": self.database(case, data),
             "REDIS_URL": self.valkey.url,
             "REDIS_PREFIX": case.name,
-            "DATA": str(data),
-            "STATIC_ROOT": str(data / "static"),
-            "SECRET_KEY": SECRET,
-            "DEBUG": "off",
-            "PUBLIC_URL": ORIGIN,
-            "HELPDESK_LIMITS": "off",
-            "EMAIL_URL": "consolemail://",
+            **settings(data),
         }
 
     def database(self, case: Case, data: Path) -> str:

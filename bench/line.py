@@ -7,25 +7,17 @@ python -m bench.line            PostgreSQL, one server process; keeps raw result
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import json
-import os
-import statistics
-import sys
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from .services import Postgres, Valkey, git, running, scratch
+from .services import running
+from .stage import ORIGIN, START, arrive, keep, office, spread, stage, token, wait
 
-RESULTS = Path(__file__).resolve().parent / "results"
-SECRET = "only-for-the-bench-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2
-ORIGIN = "http://127.0.0.1"
 AGENTS, WAITING, SAMPLES = 50, 500, 200
 LONG_LINE, MANY_AGENTS, CAPACITY = 1_000, 100, 10
 TICKS = 100
@@ -36,32 +28,19 @@ PAUSE_SECONDS = 0.05
 
 
 def main() -> None:
-    load = os.getloadavg()[0]
-    with scratch() as folder:
-        postgres, valkey = Postgres(folder), Valkey(folder)
-        environment = {
-            "DATABASE_URL": postgres.url,
-            "REDIS_URL": valkey.url,
-            "DATA": str(folder),
-            "STATIC_ROOT": str(folder / "static"),
-            "SECRET_KEY": SECRET,
-            "DEBUG": "off",
-            "PUBLIC_URL": ORIGIN,
-            "HELPDESK_LIMITS": "off",
-            "EMAIL_URL": "consolemail://",
-        }
-        os.environ |= environment | {"DJANGO_SETTINGS_MODULE": "helpdesk.settings"}
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        call_command("migrate", verbosity=0)
+    with stage() as at:
         measured = {
             "drain": drain(),
             "sweep": sweep(),
-            "hand_out": hand_out(environment),
+            "hand_out": hand_out(at.environment),
         }
-    keep(measured, load)
+        settings = {
+            "agents": AGENTS,
+            "waiting": WAITING,
+            "long line": LONG_LINE,
+            "its agents × capacity": f"{MANY_AGENTS} × {CAPACITY}",
+        }
+        keep("line", measured, settings, at)
 
 
 # --- without sockets
@@ -116,21 +95,12 @@ def hand_out(environment: dict[str, str]) -> dict[str, Any]:
     told? Every agent is full, and the line long, all the time."""
     queue, agents = office("handout", AGENTS, 4)
     customers = [wait(queue) for _ in range(AGENTS * 4 + WAITING)]
-    with running(["-m", "helpdesk", "start"], environment) as server:
+    with running(START, environment) as server:
         samples = asyncio.run(talk(server.url, queue, agents, customers))
     return {
         "samples": len(samples),
         "freed": spread([told - freed for _, freed, told in samples]),
         "asked": spread([told - asked for asked, _, told in samples]),
-    }
-
-
-def spread(seconds: list[float]) -> dict[str, float]:
-    ordered = sorted(seconds)
-    return {
-        "p50_ms": statistics.median(ordered) * 1000,
-        "p95_ms": ordered[int(len(ordered) * 0.95)] * 1000,
-        "max_ms": ordered[-1] * 1000,
     }
 
 
@@ -298,79 +268,6 @@ async def stay(seats: list[Seat]) -> None:
         for seat in seats:
             seat.say({"type": "ping"})
             await asyncio.sleep(PING_SECONDS / len(seats))
-
-
-# --- who is there
-
-
-def office(key: str, count: int, capacity: int) -> tuple[Any, list[Any]]:
-    from customers.models import Site
-    from helpdesk.models import Queue
-
-    from .people import sign_in
-
-    site = Site.objects.create(key=key, name=key)
-    queue = Queue.objects.create(site=site, name=key, line_limit=10_000)
-    agents = [sign_in(queue) for _ in range(count)]
-    for agent, _ in agents:
-        agent.capacity = capacity
-        agent.save(update_fields=["capacity"])
-    return queue, agents
-
-
-def arrive(agents: list[Any]) -> uuid.UUID:
-    """They are connected, as far as the leases tell."""
-    from helpdesk import presence
-    from helpdesk.models import new_id
-
-    process = new_id()
-    presence.renew(process)
-    for agent, _ in agents:
-        presence.arrive(process, agent.pk)
-    return process
-
-
-def wait(queue: Any) -> Any:
-    from customers.models import Customer
-    from helpdesk.database import db_now
-    from helpdesk.models import Conversation
-
-    customer = Customer.objects.create(site=queue.site, name="Cora")
-    now = db_now()
-    return Conversation.objects.create(
-        site=queue.site,
-        queue=queue,
-        customer=customer,
-        created_at=now,
-        waiting_since=now,
-    )
-
-
-def token(conversation: Any) -> str:
-    from customers.identity import make_token
-
-    return make_token(conversation.site, conversation.customer_id)
-
-
-def keep(measured: dict[str, Any], load: float) -> None:
-    settings = {
-        "agents": AGENTS,
-        "waiting": WAITING,
-        "long line": LONG_LINE,
-        "its agents × capacity": f"{MANY_AGENTS} × {CAPACITY}",
-        "PostgreSQL": ", ".join(Postgres.SETTINGS),
-    }
-    at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    record = {
-        "at": at,
-        "commit": git("rev-parse", "--short", "HEAD"),
-        "load": load,
-        "machine": f"{os.cpu_count()} cores",
-        "settings": settings,
-    }
-    path = RESULTS / f"line-{at[:16].replace(':', '')}.json"
-    path.write_text(json.dumps(record | measured, indent=1) + "\n")
-    sys.stdout.write(json.dumps(measured, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .processes import cpu_seconds, loop_seconds, resident_kib
+from .stage import ORIGIN
 
-ORIGIN = "http://127.0.0.1"  # what the servers are told is their own
 CONNECTING = 50  # sockets at a time
+PING_SECONDS = 20
 SETTLE_SECONDS = 3  # before memory is looked at
 QUIET_SECONDS = 30  # at most
 PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
@@ -30,11 +31,13 @@ PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
 
 class Job(msgspec.Struct):
     """`rate` posts a second, by customers only; without it everybody posts as fast as
-    they are acked, `depth` posts in flight each. `idle` only connects."""
+    they are acked, `depth` posts in flight each. `idle` only connects. A socket may
+    have a `url` of its own; those who are `silent` come first and only listen."""
 
     url: str
     pairs: list[list[dict[str, Any]]]
     processes: dict[str, list[int]]
+    silent: list[dict[str, Any]] = []
     depth: int = 2
     rate: int = 0
     idle: bool = False
@@ -139,7 +142,9 @@ async def run(job: Job) -> Result:
     server = job.processes["server"]
     before = resident_kib(server)
     started = time.monotonic()
-    sides = await connect(job, tally)
+    silent = await connect(job, job.silent, Tally())
+    alive = asyncio.create_task(stay(silent))
+    sides = await connect(job, [each for pair in job.pairs for each in pair], tally)
     connected = time.monotonic() - started
     if job.idle:
         await asyncio.sleep(SETTLE_SECONDS)
@@ -159,6 +164,7 @@ async def run(job: Job) -> Result:
     spent = {name: now - before_it[name] for name, now in used(job).items()}
     tally.timed = False
     stop()
+    alive.cancel()
     await asyncio.sleep(1)
     return Result(
         messages,
@@ -189,7 +195,15 @@ def used(job: Job) -> dict[str, float]:
     }
 
 
-async def connect(job: Job, tally: Tally) -> list[Side]:
+async def stay(sides: list[Side]) -> None:
+    """Who is silent pings as the contract wants it."""
+    while sides:
+        for side in sides:
+            side.transport.send(WSMsgType.TEXT, b'{"type":"ping"}')
+            await asyncio.sleep(PING_SECONDS / len(sides))
+
+
+async def connect(job: Job, people: list[dict[str, Any]], tally: Tally) -> list[Side]:
     few = asyncio.Semaphore(CONNECTING)
 
     async def open_one(about: dict[str, Any]) -> Side:
@@ -198,16 +212,14 @@ async def connect(job: Job, tally: Tally) -> list[Side]:
             side = Side(about, job, tally)
             await ws_connect(
                 lambda: side,
-                job.url + about["path"],
+                about.get("url", job.url) + about["path"],
                 extra_headers=headers,
                 websocket_handshake_timeout=60,
             )
             await asyncio.wait_for(side.welcomed, 60)
             return side
 
-    return await asyncio.gather(
-        *(open_one(each) for pair in job.pairs for each in pair)
-    )
+    return await asyncio.gather(*map(open_one, people))
 
 
 def everybody(job: Job, sides: list[Side]) -> Callable[[], None]:

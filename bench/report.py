@@ -5,12 +5,15 @@ python -m bench.report
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import msgspec
 
 from .cases import CASES
+from .sections import SECTIONS
 from .services import ROOT
 
 RESULTS = ROOT / "bench" / "results"
@@ -125,47 +128,7 @@ again on a machine of its own.
 """
 
 
-class Line(msgspec.Struct):
-    """What `python -m bench.line` has kept."""
-
-    at: str
-    machine: str
-    settings: dict[str, Any]
-    drain: dict[str, float]
-    sweep: dict[str, float]
-    hand_out: dict[str, Any]
-    commit: str
-    load: float
-
-
-WANTED = {"told": 100, "drain": 5, "sweep": 5}
-
-
-def line(kept: Line, name: str) -> str:
-    told, settings = kept.hand_out, kept.settings
-    return f"""## The line
-
-`python -m bench.line`, measured {kept.at[:10]} at {kept.commit} on {kept.machine},
-PostgreSQL, one server process, load average {kept.load:.1f} when it began;
-raw results in bench/results/{name}.
-
-| | measured | wanted |
-|---|---|---|
-| a slot is free until the next customer and the agent are both told, \
-{settings["agents"]} agents, {settings["waiting"]} waiting, {told["samples"]} samples: \
-p50 | {told["freed"]["p50_ms"]:.0f} ms | |
-| p95 | {told["freed"]["p95_ms"]:.0f} ms | < {WANTED["told"]} ms |
-| the same from the moment the agent asked for the end: p50 | \
-{told["asked"]["p50_ms"]:.0f} ms | |
-| p95 | {told["asked"]["p95_ms"]:.0f} ms | |
-| {kept.drain["given"]:,.0f} waiting given to {settings["its agents × capacity"]}, in \
-order, none twice | {kept.drain["seconds"]:.1f} s | < {WANTED["drain"]} s |
-| CPU of a tick of the clock with nothing to do, beside them | \
-{kept.sweep["cpu_ms"]:.1f} ms | < {WANTED["sweep"]} ms |
-"""
-
-
-def page(report: Report, name: str, of_the_line: str) -> str:
+def page(report: Report, name: str, others: str) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
     settings = report.settings
     rows = ", ".join(f"{count:,} in {case}" for case, count in report.rows.items())
@@ -201,7 +164,7 @@ customers', half agents'.
 
 {idle(report)}
 
-{of_the_line}
+{others}
 ## What the numbers mean
 
 - The baselines store nothing (but the one that says so), know nobody and limit nothing.
@@ -216,13 +179,18 @@ customers', half agents'.
 def main() -> None:
     newest = max(RESULTS.glob("2*.json"))
     report = msgspec.json.decode(newest.read_bytes(), type=Report)
-    lines = max(RESULTS.glob("line-*.json"), default=None)
-    of_the_line = (
-        line(msgspec.json.decode(lines.read_bytes(), type=Line), lines.name)
-        if lines
-        else ""
-    )
-    PAGE.write_text(page(report, newest.name, of_the_line))
+    others = "\n".join(section(each) for each in SECTIONS if newest_of(each))
+    PAGE.write_text(page(report, newest.name, others))
+
+
+def newest_of(name: str) -> Path | None:
+    return max(RESULTS.glob(f"{name}-*.json"), default=None)
+
+
+def section(name: str) -> str:
+    path = newest_of(name)
+    assert path
+    return SECTIONS[name](json.loads(path.read_bytes()), path.name)
 
 
 if __name__ == "__main__":

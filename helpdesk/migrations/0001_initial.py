@@ -339,6 +339,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='conversation',
+            index=models.Index(fields=['-created_at', '-id'], name='newest'),
+        ),
+        migrations.AddIndex(
+            model_name='conversation',
             index=models.Index(fields=['site', '-created_at'], name='newest_of_site'),
         ),
         migrations.AddIndex(

@@ -139,6 +139,7 @@ class Conversation(models.Model):
                 name="line",
             ),
             models.Index(fields=("agent",), condition=Q(state="active"), name="held"),
+            models.Index(fields=("-created_at", "-id"), name="newest"),
             models.Index(fields=("site", "-created_at"), name="newest_of_site"),
             models.Index(
                 fields=("ended_at",), condition=Q(state="ended"), name="ended"

@@ -1,0 +1,76 @@
+"""Measures what it costs that messages cross between server processes: one process,
+two and four, taking turns; of each pair the agent's socket is on the next process.
+
+python -m bench.crossing        keeps raw results
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from typing import Any
+
+from .__main__ import put_to_load
+from .load import Job
+from .people import end_all
+from .services import running
+from .sockets import agent, customer
+from .stage import START, Stage, keep, office, pair_up, stage
+
+PROCESSES = (1, 2, 4)
+PAIRS, A_QUEUE = 100, 10
+DEPTH = 2  # in flight, a socket
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.crossing")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8)
+    words = parser.parse_args()
+    with stage() as at:
+        measured = [
+            {"processes": count, "round": number}
+            | measure(at, count, words.seconds, f"cross-{number}-{count}")
+            for number in range(words.rounds)
+            for count in PROCESSES
+        ]
+        settings = {
+            "rounds": words.rounds,
+            "seconds": words.seconds,
+            "pairs": PAIRS,
+            "in flight": 2 * PAIRS * DEPTH,
+        }
+        keep("crossing", {"runs": measured}, settings, at)
+
+
+def measure(at: Stage, count: int, seconds: float, key: str) -> dict[str, Any]:
+    with ExitStack() as stack:
+        pairs = talking(key)
+        servers = [
+            stack.enter_context(running(START, at.environment)) for _ in range(count)
+        ]
+        for number, (one, other) in enumerate(pairs):
+            one["url"] = servers[number % count].url
+            other["url"] = servers[(number + 1) % count].url
+        processes = {"server": [server.pid for server in servers], **at.services}
+        return put_to_load(
+            Job("", pairs, processes, depth=DEPTH, seconds=seconds, warm_seconds=3)
+        )
+
+
+def talking(key: str, pairs: int = PAIRS) -> list[list[dict[str, Any]]]:
+    """Sockets to open, as bench.load wants them; what was before has ended."""
+    end_all()
+    told = []
+    for first in range(0, pairs, A_QUEUE):
+        here = min(A_QUEUE, pairs - first)
+        queue, agents = office(f"{key}-{first}", here, 500)
+        for (_, cookie), talk in zip(agents, pair_up(queue, agents, here), strict=True):
+            told.append(
+                [customer(talk), agent(cookie) | {"conversation": str(talk.pk)}]
+            )
+    return told
+
+
+if __name__ == "__main__":
+    main()
