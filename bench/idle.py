@@ -86,17 +86,18 @@ async def product(at: Stage, count: int, seconds: float) -> dict[str, Any]:
         at_desks, took = await open_all(server.url, agents[1:])
         after = cpu_seconds([server.pid])
         measured = {"agents": came(len(at_desks), took, after - used)}
-        alive = asyncio.create_task(stay(at_desks))
+        here = [*warm, *at_desks]  # an agent who falls silent is lost, and all hear it
+        alive = asyncio.create_task(stay(here))
         await asyncio.sleep(SETTLE_SECONDS)
         used = cpu_seconds([server.pid])
         customers, took = await open_all(server.url, people[1:])
         after = cpu_seconds([server.pid])
         measured["resuming"] = came(len(customers), took, after - used)
         alive.cancel()
-        everybody = [*at_desks, *customers]
+        everybody = [*here, *customers]
         beside = {"postgres": at.postgres.pid, "valkey": at.valkey.pid}
         rested = await rest(server, before, everybody, seconds, beside)
-        closed = sum(socket.closed for socket in [*warm, *everybody])
+        closed = sum(socket.closed for socket in everybody)
         return measured | rested | {"closed": closed}
 
 

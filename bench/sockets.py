@@ -69,7 +69,7 @@ class Socket(WSListener):  # type: ignore[misc]
         """The ack, or the frame of the type that answers."""
         if self.closed:
             raise ConnectionError("asked on a closed socket")
-        waiting = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.awaited[answer or frame["id"]] = waiting
         self.say(msgspec.json.encode(frame))
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -109,11 +109,7 @@ async def talk(
     used = {name: cpu_seconds(each) for name, each in pids.items()}
     end = time.monotonic() + seconds
     talking = [
-        speak(
-            end,
-            by_agents,
-            lambda post, d=desk, c=str(each.pk): d.ask(post | {"conversation": c}),
-        )
+        speak(end, by_agents, at_desk(desk, str(each.pk)))
         for desk, (_, each) in zip(desks, people, strict=True)
     ]
     talking += [speak(end, by_customers, each.post) for each in customers]
@@ -138,6 +134,10 @@ async def talk(
         "down": sum(costs[2::3]),
         "cpu_us": {name: 1e6 * each / posted for name, each in spent.items()},
     }
+
+
+def at_desk(socket: Socket, conversation: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda post: socket.ask(post | {"conversation": conversation})
 
 
 def listen(heard: Heard) -> Callable[[bytes], None]:
@@ -252,6 +252,7 @@ class Web:
         self.port, self.path = urlsplit(url).port, path
         self.requests = self.up = self.down = 0
         self.one = asyncio.Lock()
+        self.reader = asyncio.StreamReader()
         self.writer: asyncio.StreamWriter | None = None
 
     async def post(self, words: dict[str, Any]) -> dict[str, Any]:
