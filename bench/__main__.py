@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +22,9 @@ import msgspec
 import psycopg
 
 from .cases import CASES, Case
-from .load import Job
+from .load import Job, put_to_load
 from .report import Record, Report, table
-from .services import ROOT, Postgres, Server, Valkey, git, running, scratch
+from .services import ROOT, Postgres, Server, Valkey, git, python, running, scratch
 from .stage import RESULTS, settings
 
 PAIRS, IDLE_PAIRS = 100, 250
@@ -134,24 +133,6 @@ def pairs(
         told = python(["-m", "bench.people", str(count)], environment)
         return msgspec.json.decode(told, type=list[list[dict[str, Any]]])
     return [[{"path": f"/pair/{n}/{side}"} for side in (0, 1)] for n in range(count)]
-
-
-def put_to_load(job: Job) -> dict[str, Any]:
-    done = python(["-m", "bench.load"], {}, msgspec.json.encode(job))
-    return msgspec.json.decode(done, type=dict[str, Any])
-
-
-def python(
-    words: list[str], environment: dict[str, str], told: bytes | None = None
-) -> bytes:
-    return subprocess.run(
-        [sys.executable, *words],
-        env=os.environ | environment,
-        cwd=ROOT,
-        input=told,
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout
 
 
 def describe(

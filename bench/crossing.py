@@ -6,16 +6,14 @@ python -m bench.crossing        keeps raw results
 
 from __future__ import annotations
 
-import argparse
 from contextlib import ExitStack
 from typing import Any
 
-from .__main__ import put_to_load
-from .load import Job
+from .load import Job, put_to_load
 from .people import end_all
 from .services import running
 from .sockets import agent, customer
-from .stage import START, Stage, keep, office, pair_up, stage
+from .stage import START, Stage, in_rounds, keep, office, pair_up, stage
 
 PROCESSES = (1, 2, 4)
 PAIRS, A_QUEUE = 100, 10
@@ -23,10 +21,7 @@ DEPTH = 2  # in flight, a socket
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.crossing")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=8)
-    words = parser.parse_args()
+    words = in_rounds("crossing").parse_args()
     with stage() as at:
         measured = [
             {"processes": count, "round": number}

@@ -6,15 +6,13 @@ python -m bench.growth          keeps raw results
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
-from .__main__ import put_to_load
 from .crossing import talking
-from .load import Job
+from .load import Job, put_to_load
 from .services import running
 from .sockets import agent, customer
-from .stage import START, Stage, keep, office, pair_up, stage
+from .stage import START, Stage, in_rounds, keep, office, pair_up, stage
 
 OPEN = (10, 10_000)
 PAIRS, DEPTH = 10, 8  # who talk, and how many posts of each are in flight
@@ -23,9 +21,7 @@ HERE = 1_000  # of their customers
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.growth")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser = in_rounds("growth")
     parser.add_argument("--most", type=int, default=OPEN[1])
     words = parser.parse_args()
     with stage() as at:

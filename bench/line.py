@@ -16,13 +16,13 @@ import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .services import running
+from .sockets import stay
 from .stage import ORIGIN, START, arrive, keep, office, spread, stage, token, wait
 
 AGENTS, WAITING, SAMPLES = 50, 500, 200
 LONG_LINE, MANY_AGENTS, CAPACITY = 1_000, 100, 10
 TICKS = 100
 CONNECTING = 20  # sockets at a time
-PING_SECONDS = 20
 SETTLE_SECONDS = 5  # everybody has heard of everybody
 PAUSE_SECONDS = 0.05
 
@@ -168,6 +168,9 @@ class Seat(WSListener):  # type: ignore[misc]
             if said.type in ("welcome", "conversation.changed"):
                 self.told.tell(self.who, self.index, said, now)
 
+    def ping(self) -> None:
+        self.say({"type": "ping"})
+
     def say(self, frame: dict[str, Any]) -> None:
         self.transport.send(WSMsgType.TEXT, msgspec.json.encode(frame))
 
@@ -260,14 +263,6 @@ async def talk(
         await asyncio.sleep(PAUSE_SECONDS)
     alive.cancel()
     return samples
-
-
-async def stay(seats: list[Seat]) -> None:
-    """Everybody pings as the contract wants it, one after the other."""
-    while True:
-        for seat in seats:
-            seat.say({"type": "ping"})
-            await asyncio.sleep(PING_SECONDS / len(seats))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .processes import cpu_seconds, loop_seconds, resident_kib
+from .services import python
+from .sockets import PING, stay
 from .stage import ORIGIN
 
 CONNECTING = 50  # sockets at a time
-PING_SECONDS = 20
 SETTLE_SECONDS = 3  # before memory is looked at
 QUIET_SECONDS = 30  # at most
 PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
@@ -107,6 +108,9 @@ class Side(WSListener):  # type: ignore[misc]
         else:
             self.take(one(text))
 
+    def ping(self) -> None:
+        self.transport.send(WSMsgType.TEXT, PING)
+
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if not self.welcomed.done():
             self.welcomed.set_exception(ConnectionError("closed before the welcome"))
@@ -135,6 +139,12 @@ class Side(WSListener):  # type: ignore[misc]
             WSMsgType.TEXT,
             f'{{"type":"message.post","id":"{id}","text":"{text}"{self.where}}}'.encode(),
         )
+
+
+def put_to_load(job: Job) -> dict[str, Any]:
+    """In a process of its own; what it tells is a Result."""
+    done = python(["-m", "bench.load"], {}, msgspec.json.encode(job))
+    return msgspec.json.decode(done, type=dict[str, Any])
 
 
 async def run(job: Job) -> Result:
@@ -193,14 +203,6 @@ def used(job: Job) -> dict[str, float]:
         "load": time.process_time(),
         **{name: cpu_seconds(pids) for name, pids in job.processes.items()},
     }
-
-
-async def stay(sides: list[Side]) -> None:
-    """Who is silent pings as the contract wants it."""
-    while sides:
-        for side in sides:
-            side.transport.send(WSMsgType.TEXT, b'{"type":"ping"}')
-            await asyncio.sleep(PING_SECONDS / len(sides))
 
 
 async def connect(job: Job, people: list[dict[str, Any]], tally: Tally) -> list[Side]:

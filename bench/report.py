@@ -15,8 +15,8 @@ import msgspec
 from .cases import CASES
 from .sections import SECTIONS
 from .services import ROOT
+from .stage import RESULTS
 
-RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
 BASE = "bare_daphne"
 

@@ -153,9 +153,10 @@ def _way(title: str, got: Kept) -> str:
 
 def growth(kept: Kept, name: str) -> str:
     settings = kept["settings"]
+    most = max(run["open"] for run in kept["runs"])
     return f"""{heading("Beside many conversations", "bench.growth", kept, name)}
 The same {settings["pairs"]} pairs talk, {settings["in flight"]} messages in flight;
-beside ten thousand, {settings["customers connected"]:,} more customers and all
+beside {most:,}, {settings["customers connected"]:,} more customers and all
 {settings["agents connected"]} agents are connected. Wanted: ≤ 1.2 × the cost.
 
 {turns(kept["runs"], "open", "open conversations")}

@@ -129,6 +129,19 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def python(
+    words: list[str], environment: dict[str, str], told: bytes | None = None
+) -> bytes:
+    return subprocess.run(
+        [sys.executable, *words],
+        env=os.environ | environment,
+        cwd=ROOT,
+        input=told,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

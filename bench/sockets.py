@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -64,6 +64,10 @@ class Socket(WSListener):  # type: ignore[misc]
         self.up += len(text) + header(len(text)) + 4  # a client's are masked
         self.frames += 1
         self.transport.send(WSMsgType.TEXT, text)
+
+    def ping(self) -> None:
+        if not self.closed:
+            self.say(PING)
 
     async def ask(self, frame: dict[str, Any], answer: str = "") -> bytes:
         """The ack, or the frame of the type that answers."""
@@ -127,7 +131,11 @@ async def open_all(
     return opened, took
 
 
-async def stay(sockets: list[Socket]) -> None:
+class Pinging(Protocol):
+    def ping(self) -> None: ...
+
+
+async def stay(sockets: Sequence[Pinging]) -> None:
     """All ping as the contract wants it, one after the other, in small groups. Who is
     added later is among them from the next round on."""
     while True:
@@ -135,8 +143,7 @@ async def stay(sockets: list[Socket]) -> None:
         groups = max(1, min(len(everybody), PING_SECONDS * 20))
         for first in range(groups):
             for socket in everybody[first::groups]:
-                if not socket.closed:
-                    socket.say(PING)
+                socket.ping()
             await asyncio.sleep(PING_SECONDS / groups)
 
 

@@ -3,6 +3,7 @@ results are kept."""
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import json
 import os
@@ -67,6 +68,14 @@ def settings(data: Path) -> dict[str, str]:
         "HELPDESK_LIMITS": "off",
         "EMAIL_URL": "consolemail://",
     }
+
+
+def in_rounds(name: str) -> argparse.ArgumentParser:
+    """The words of a bench whose cases take turns."""
+    parser = argparse.ArgumentParser(prog=f"python -m bench.{name}")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8)
+    return parser
 
 
 def spread(seconds: list[float]) -> dict[str, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
+
+from bench.processes import cpu_seconds
 
 from .installation import Installation
 
@@ -22,18 +23,12 @@ async def usage(house: Installation) -> dict[str, float]:
 
 async def cores_used(house: Installation, seconds: float = 5) -> dict[str, float]:
     """By each server process, of one core, over some seconds."""
-    before = [cpu_seconds(each.pid) for each in house.processes]
+    before = [cpu_seconds([each.pid]) for each in house.processes]
     await asyncio.sleep(seconds)
     return {
-        f"server {number} cores": (cpu_seconds(each.pid) - used) / seconds
+        f"server {number} cores": (cpu_seconds([each.pid]) - used) / seconds
         for number, (each, used) in enumerate(zip(house.processes, before, strict=True))
     }
-
-
-def cpu_seconds(pid: int) -> float:
-    # The name, in brackets, may hold anything.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def descriptors(pid: int) -> int:
