@@ -22,8 +22,9 @@ from helpdesk.consumers import (
 )
 from helpdesk.database import in_transaction, reading
 from helpdesk.desk import FLICKER_SECONDS
-from helpdesk.models import Conversation
+from helpdesk.models import Conversation, QueueMembership
 from helpdesk.origins import own_origin_of_scope
+from helpdesk.written import Written
 
 from . import voice
 from .models import Agent
@@ -143,7 +144,16 @@ STANDING = ("memberships__queue_id", "memberships__role")
 
 def staffed_by(agent: Agent) -> frozenset[tuple[int, str]]:
     """In which queues, and as what."""
-    return frozenset(agent.memberships.values_list("queue_id", "role"))
+    return frozenset(_staffed(agent.pk))
+
+
+_staffed = Written(
+    lambda agent: (
+        QueueMembership.objects.filter(agent=agent)
+        .order_by()
+        .values_list("queue_id", "role")
+    )
+)
 
 
 def credentials(sockets: list[AgentConsumer]) -> dict[AgentConsumer, tuple[Any, ...]]:

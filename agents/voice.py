@@ -19,7 +19,6 @@ from helpdesk import (
     protocol,
     snapshots,
     supervising,
-    uploads,
     writer,
 )
 from helpdesk.database import db_now, in_transaction, reading
@@ -212,7 +211,6 @@ class AgentVoice(Voice):
         return snapshots.page(
             conversations.readable(self.agent, frame.conversation),
             staff=True,
-            audience=uploads.STAFF,
             after=frame.after,
             before=frame.before,
             limit=frame.limit or protocol.HISTORY_PAGE,
@@ -269,7 +267,9 @@ def welcome(
         for each in (*held, *waiting, *others, *(o.conversation for o in ringing))
     }
     shown = dict(zip(rows, snapshots.many_for_staff([*rows.values()]), strict=True))
-    pages = snapshots.pages_for_staff(held, _known(hello))
+    known = _known(hello)
+    lacked = snapshots.pages([(own, known.get(own.pk)) for own in held], staff=True)
+    pages = {str(own.pk): page for own, page in zip(held, lacked, strict=True)}
     everybody = snapshots.agents(snapshots.colleagues(agent.pk), now)
     (own,) = (each for each in everybody if each.id == str(agent.pk))
     return protocol.AgentWelcome(
@@ -282,8 +282,8 @@ def welcome(
         offers=[_offer(each, shown[each.conversation_id], now) for each in ringing],
         supervises=[str(queue) for queue in supervises],
         supervised=[shown[each.pk] for each in others],
-        messages={str(pk): page for pk, (page, _) in pages.items()},
-        more={str(pk): more for pk, (_, more) in pages.items()},
+        messages={pk: each.messages for pk, each in pages.items()},
+        more={pk: each.more for pk, each in pages.items()},
         heartbeat=HEARTBEAT_SECONDS,
         limits=snapshots.limits(conversations.text_limit("agent")),
     ), [mark_of(each) for each in held]

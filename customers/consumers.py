@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from helpdesk import clock, protocol
+from helpdesk import protocol
 from helpdesk.consumers import (
     FORBIDDEN,
     NOT_SIGNED_IN,
@@ -14,7 +14,7 @@ from helpdesk.consumers import (
     Close,
     DeskConsumer,
 )
-from helpdesk.database import db_now, in_transaction, reading
+from helpdesk.database import db_now, reading
 from helpdesk.desk import FLICKER_SECONDS
 from helpdesk.errors import Blocked
 from helpdesk.newest import mark_of
@@ -23,6 +23,7 @@ from helpdesk.origins import may_enter, own_origin_of_scope
 from . import doors, voice
 from .identity import TokenInvalid
 from .models import Customer, Site
+from .welcome import recognise, welcome
 
 
 class CustomerConsumer(DeskConsumer):
@@ -66,7 +67,7 @@ class CustomerConsumer(DeskConsumer):
 
     async def greet(self, frame: protocol.CustomerHello) -> bytes:
         try:
-            visitor = await voice.recognise(self.site, frame, frame.token)
+            visitor = await recognise(self.site, frame, frame.token)
         except TokenInvalid:
             raise Close(NOT_SIGNED_IN) from None
         except Blocked:
@@ -76,13 +77,13 @@ class CustomerConsumer(DeskConsumer):
         if visitor.adopted:
             self.voice.close_others()
         self.join(self.voice.audience)
-        welcome, conversation = await reading(voice.welcome, self.site, visitor, frame)
+        shown, conversation = await welcome(self.site, visitor, frame)
         if conversation:
             self.desk.newest.learn(mark_of(conversation))
             if conversation.state != conversation.State.ENDED:
                 self.voice.talking = conversation.pk
                 await self.voice.be_present()
-        return protocol.encode(welcome)
+        return protocol.encode(shown)
 
     def deliver(self, frame: bytes) -> None:
         """Where there are events there is a conversation, perhaps begun in another
@@ -93,10 +94,7 @@ class CustomerConsumer(DeskConsumer):
 
     async def left(self, person: UUID) -> None:
         if await self.desk.leave(person):
-            self.desk.later(
-                FLICKER_SECONDS,
-                lambda: in_transaction(clock.customer_moved, person),
-            )
+            self.desk.later(FLICKER_SECONDS, lambda: self.desk.customer_moved(person))
 
 
 def revoked(sockets: list[CustomerConsumer]) -> dict[CustomerConsumer, int]:
@@ -148,4 +146,4 @@ class SocketVoice(voice.CustomerVoice):
     async def be_present(self) -> None:
         self.socket.join(self.audience)
         if await self.socket.arrive(self.person):
-            await in_transaction(clock.customer_moved, self.person)
+            await self.desk.customer_moved(self.person)

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from helpdesk.database import reading
 from helpdesk.errors import Forbidden, Refused
 from helpdesk.origins import may_enter, own_origin_of
 from helpdesk.refusals import as_response
+from helpdesk.together import together
+from helpdesk.written import Written
 
 from .identity import TokenInvalid
 from .models import Site
@@ -78,10 +79,16 @@ def door(method: str, *, origin_needed: bool = True) -> Callable[[View], Door]:
 async def site_of(key: str) -> Site:
     if not SITE_KEY.fullmatch(key):  # an address may hold what a database cannot
         raise SiteUnknown
-    site = await reading(Site.objects.filter(key=key).first)
-    if site is None:
-        raise SiteUnknown
+    site: Site = await together(_sites_of, key)
     return site
+
+
+def _sites_of(keys: Sequence[str]) -> list[Site | SiteUnknown]:
+    found = {site.key: site for site in _by_key(keys)}
+    return [found.get(key) or SiteUnknown() for key in keys]
+
+
+_by_key = Written(lambda keys: Site.objects.filter(key__in=keys))
 
 
 def check_origin(request: HttpRequest, site: Site, *, needed: bool = True) -> None:

@@ -13,6 +13,7 @@ import datetime as dt
 import hashlib
 import hmac
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from django.utils.crypto import salted_hmac
 
 from helpdesk.errors import BadFrame, Forbidden, IdentityInvalid
 from helpdesk.protocol import Identity
+from helpdesk.written import Written
 
 from .models import Customer, Site
 
@@ -191,9 +193,25 @@ def resolve(site: Site, token: Token | None, proven: Proven | None) -> Visitor:
         return _vouched_for(site, proven, token)
     if token is None:
         return Visitor(new_customer_id())
-    if token.proven:
-        return _visitor_of(site, token.proven)
-    customer = Customer.objects.filter(site=site, pk=token.customer_id).first()
+    return recognise([(site, token)])[0]
+
+
+def recognise(held: Sequence[tuple[Site, Token]]) -> list[Visitor]:
+    """As `resolve`, of the holders of many tokens who show no proof. Only reads."""
+    ids = [token.customer_id for _, token in held if not token.proven]
+    unproven = {(each.site_id, each.pk): each for each in _by_id(ids)}
+    return [
+        _visitor_of(site, token.proven)
+        if token.proven
+        else _unproven(token, unproven.get((site.pk, token.customer_id)))
+        for site, token in held
+    ]
+
+
+_by_id = Written(lambda pks: Customer.objects.filter(pk__in=pks))
+
+
+def _unproven(token: Token, customer: Customer | None) -> Visitor:
     if customer and customer.verified:
         return Visitor(new_customer_id())
     return Visitor(token.customer_id, customer)
@@ -228,12 +246,17 @@ def _vouched_for(site: Site, proven: Proven, token: Token | None) -> Visitor:
 
 
 def _visitor_of(site: Site, proven: Proven) -> Visitor:
-    customer = Customer.objects.filter(
-        site=site, external_id=proven.external_id
-    ).first()
+    (customer,) = _by_proof(site.pk, proven.external_id) or (None,)
     return Visitor(
         customer.pk if customer else _derived(site, proven), customer, proven
     )
+
+
+_by_proof = Written(
+    lambda site, external_id: Customer.objects.filter(
+        site_id=site, external_id=external_id
+    )
+)
 
 
 def _derived(site: Site, proven: Proven) -> uuid.UUID:

@@ -23,7 +23,7 @@ from helpdesk.log import known
 from helpdesk.models import Conversation
 from helpdesk.tally import tally
 
-from . import identity, voice
+from . import identity, voice, welcome
 from .doors import door
 from .models import Site
 
@@ -120,7 +120,7 @@ async def recognise(
     token = hello.token if body.token is None else body.token
     if token is None:
         limits.polls.take(request.META.get("REMOTE_ADDR"))
-    visitor = await voice.recognise(site, hello, token)
+    visitor = await welcome.recognise(site, hello, token)
     if token is not None:
         limits.polls.take(visitor.customer_id)
     return visitor
@@ -194,15 +194,15 @@ class Poller:
 
     async def _welcome(self, hello: protocol.CustomerHello) -> list[bytes]:
         visitor = self.voice.visitor
-        welcome, conversation = await reading(voice.welcome, self.site, visitor, hello)
+        shown, conversation = await welcome.welcome(self.site, visitor, hello)
         if conversation:
             # The welcome has shown this already.
             self.version = conversation.version
             self.holds = str(conversation.pk)
             self.after = hello.after or 0
-        if welcome.messages:
-            self.after = welcome.messages[-1].seq
-        return [protocol.encode(welcome)]
+        if shown.messages:
+            self.after = shown.messages[-1].seq
+        return [protocol.encode(shown)]
 
     async def _obey(self, raw: bytes) -> bytes | None:
         try:
@@ -273,7 +273,6 @@ class Poller:
         messages, _more = snapshots.page(
             conversation,
             staff=False,
-            audience=self.voice.audience,
             after=self.after,
         )
         return messages, conversation, snapshots.turn(conversation)

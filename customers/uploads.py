@@ -10,7 +10,7 @@ from helpdesk import limits, protocol, uploads
 
 from .doors import bearer, door
 from .models import Site
-from .voice import recognise
+from .welcome import recognise
 
 
 @door("POST")

@@ -22,13 +22,13 @@ from helpdesk import (
 from helpdesk.consumers import NOT_SIGNED_IN
 from helpdesk.database import db_now, in_transaction, reading
 from helpdesk.errors import Blocked, Ended, Forbidden, NotStarted
-from helpdesk.models import Conversation
 from helpdesk.newest import mark_of
 from helpdesk.voices import Verb, Voice
 
 from . import identity
 from .models import Customer, Site
 from .networks import truncated
+from .welcome import is_blocked
 
 
 class CustomerVoice(Voice):
@@ -229,7 +229,6 @@ class CustomerVoice(Voice):
         return snapshots.page(
             conversation,
             staff=False,
-            audience=self.audience,
             after=frame.after,
             before=frame.before,
             limit=frame.limit or protocol.HISTORY_PAGE,
@@ -270,127 +269,3 @@ def page_of(hello: protocol.CustomerHello) -> dict[str, str]:
         "referrer": hello.page.referrer,
     }
     return {name: value[:PAGE_CHARS] for name, value in told.items() if value}
-
-
-# --- welcome
-
-
-def is_blocked(customer: Customer) -> bool:
-    return customer.blocked_until is not None and customer.blocked_until > db_now()
-
-
-async def recognise(
-    site: Site, hello: protocol.CustomerHello, token: str | None
-) -> identity.Visitor:
-    """Who says hello. Raises TokenInvalid, IdentityInvalid, Blocked."""
-    known = identity.read_token(site, token) if token is not None else None
-    if known is None and hello.identity is None:
-        return identity.Visitor(identity.new_customer_id())
-
-    def resolve() -> identity.Visitor:
-        proof = hello.identity
-        proven = identity.prove(site, proof, db_now()) if proof else None
-        visitor = identity.resolve(site, known, proven)
-        if visitor.customer and is_blocked(visitor.customer):
-            raise Blocked
-        return visitor
-
-    # Without a proof nothing is written.
-    return await (in_transaction(resolve) if hello.identity else reading(resolve))
-
-
-def welcome(
-    site: Site, visitor: identity.Visitor, hello: protocol.CustomerHello
-) -> tuple[protocol.CustomerWelcome, Conversation | None]:
-    """What a customer sees first, and its conversation. Only reads."""
-    conversation = None
-    if visitor.customer:
-        conversation = conversations.customers_newest(visitor.customer_id)
-    messages, more, reset = _resume(conversation, visitor, hello)
-    shown = None
-    if conversation:
-        shown = snapshots.for_customer(conversation, snapshots.turn(conversation))
-    queues = list(site.queues.prefetch_related("opening_slots", "holidays"))
-    now = db_now()
-    return protocol.CustomerWelcome(
-        protocol=protocol.VERSION,
-        token=identity.token_for(site, visitor),
-        customer=protocol.Customer(
-            id=str(visitor.customer_id),
-            name=visitor.name,
-            email=visitor.email,
-            verified=visitor.verified,
-        ),
-        site=look(site, hello.locale),
-        queues=[
-            protocol.Queue(str(q.pk), q.name, snapshots.queue_open(q, now))
-            for q in queues
-        ],
-        availability=snapshots.availability(queues),
-        conversation=shown,
-        messages=messages,
-        more=more,
-        reset=reset or None,
-        heartbeat=HEARTBEAT_SECONDS,
-        limits=snapshots.limits(conversations.text_limit("customer")),
-    ), conversation
-
-
-HEARTBEAT_SECONDS = 20
-
-
-def _resume(
-    conversation: Conversation | None,
-    visitor: identity.Visitor,
-    hello: protocol.CustomerHello,
-) -> tuple[list[protocol.Message], bool, bool]:
-    """What the client lacks, or, when what it holds is of no conversation of ours,
-    the newest page to begin with again."""
-    audience = f"customer.{visitor.customer_id}"
-    if conversation is None:
-        return [], False, bool(hello.after)
-    after = hello.after
-    reset = after is not None and not _fits(conversation, hello)
-    messages, more = snapshots.page(
-        conversation, staff=False, audience=audience, after=None if reset else after
-    )
-    return messages, more, reset
-
-
-def _fits(conversation: Conversation, hello: protocol.CustomerHello) -> bool:
-    if hello.conversation and hello.conversation != str(conversation.pk):
-        return False
-    if not hello.after or hello.last is None:
-        return True
-    public = conversation.messages.exclude(kind="note")
-    return public.filter(seq=hello.after, client_id=hello.last).exists()
-
-
-def look(site: Site, locale: str | None) -> protocol.Site:
-    """The site as its widget shows it, greeting in the customer's language."""
-    return protocol.Site(
-        name=site.name,
-        locale=site.locale,
-        accent=site.accent,
-        greeting=greeting(site, locale),
-        consent=site.consent,
-        ask_name=site.ask_name,
-        ask_email=site.ask_email,
-        typing_preview=site.typing_preview,
-    )
-
-
-def greeting(site: Site, locale: str | None) -> str:
-    texts = site.greeting if isinstance(site.greeting, dict) else {}
-    lowered = {str(key).lower(): str(text) for key, text in texts.items()}
-    for wanted in _fallbacks(locale or site.locale, site.locale):
-        if wanted in lowered:
-            return lowered[wanted]
-    return next(iter(lowered.values()), "")
-
-
-def _fallbacks(locale: str, default: str) -> list[str]:
-    """zh-CN is written as zh-hans is; en-GB falls back to en."""
-    wanted = locale.lower().replace("_", "-")
-    chinese = ["zh-hans"] if wanted.startswith("zh") else []
-    return [wanted, *chinese, wanted.partition("-")[0], default.lower()]

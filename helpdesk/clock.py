@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from django.db.models import F, QuerySet
 from . import conversations, followups, pairing, presence, reasons, uploads
 from .database import db_now
 from .models import Assignment, Conversation, Queue
-from .written import Look
+from .written import Look, Written
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ TICK_SECONDS = 5
 CUSTOMER_TOLD_SECONDS = 25  # of an agent's absence; a page reload takes less
 IDLE_SECONDS = 25 * 60  # nobody has said anything: the customer is asked
 EXPIRED_SECONDS = 30 * 60  # and then the conversation ends
+AT_ONCE = 100  # changed in one transaction
 GRACE_SECONDS = 60  # after the desk itself was down
 ACTIVE, WAITING = Conversation.State.ACTIVE, Conversation.State.WAITING
 
@@ -195,8 +196,8 @@ def agent_returned(agent_id: UUID) -> None:
 
 def notice_customers(now: dt.datetime) -> None:
     """Since when customers with an open conversation are gone."""
-    _set_gone(_customers_gone(now), now)
-    _set_gone(_customers_back(now), None)
+    _set_gone(_ids(_customers_gone(now)), now, gone=True)
+    _set_gone(_ids(_customers_back(now)), now, gone=False)
 
 
 def _customers_gone(now: dt.datetime) -> QuerySet[Conversation]:
@@ -214,19 +215,66 @@ def _in_talk() -> QuerySet[Conversation]:
     return Conversation.objects.filter(state__in=conversations.OPEN, left=False)
 
 
+def _ids(found: QuerySet[Conversation]) -> list[UUID]:
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
 def customer_moved(customer_id: UUID) -> None:
     """A customer's first socket opened or the last one closed."""
+    customers_moved([customer_id])
+
+
+def customers_moved(ids: Sequence[UUID]) -> list[None]:
+    """Of many at once. Most who come were not missed, and nothing is to be changed."""
     now = db_now()
-    gone = None if customer_id in presence.connected([customer_id]) else now
-    ours = _in_talk().filter(customer_id=customer_id)
-    _set_gone(ours.exclude(customer_gone_at__isnull=gone is None), gone)
+    here = presence.connected(ids, now)
+    _set_gone(_missed(here), now, gone=False)
+    _set_gone(_not_missed(set(ids) - here), now, gone=True)
+    return [None] * len(ids)
 
 
-def _set_gone(changed: QuerySet[Conversation], gone: dt.datetime | None) -> None:
-    with transaction.atomic():
-        for conversation in _each_locked(changed):
-            conversations.change(conversation, customer_gone_at=gone)
-            conversations.tell(conversation)
+_missed = Written(
+    lambda customers: (
+        _in_talk()
+        .filter(customer_id__in=customers, customer_gone_at__isnull=False)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+)
+_not_missed = Written(
+    lambda customers: (
+        _in_talk()
+        .filter(customer_id__in=customers, customer_gone_at=None)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+)
+
+
+def _set_gone(pks: Sequence[UUID], now: dt.datetime, *, gone: bool) -> None:
+    """Of those with whom it is not so yet once their rows are locked. By id, as all
+    locks; the rows that another process has in hand are left to it, or else to the
+    next tick."""
+    for begin in range(0, len(pks), AT_ONCE):
+        with transaction.atomic():
+            free = Conversation.objects.select_for_update(
+                skip_locked=True, no_key=True
+            ).filter(pk__in=pks[begin : begin + AT_ONCE])
+            locked = conversations.locked_all(
+                free.order_by("pk").values_list("pk", flat=True)
+            )
+            here = presence.connected({each.customer_id for each in locked.values()})
+            changed = [
+                each
+                for each in locked.values()
+                if each.state in conversations.OPEN
+                and not each.left
+                and (each.customer_gone_at is None) == gone
+                and (each.customer_id not in here) == gone
+            ]
+            conversations.change_all(changed, customer_gone_at=now if gone else None)
+            if changed:
+                conversations.tell_all(changed)
 
 
 # --- what follows

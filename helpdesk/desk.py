@@ -8,7 +8,7 @@ import datetime as dt
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from . import (
 )
 from .database import db_now, in_transaction, reading, writing
 from .log import nobody
+from .together import Together
 
 if TYPE_CHECKING:
     from .consumers import DeskConsumer
@@ -61,6 +62,8 @@ class Desk:
         self._numbers = itertools.count()
         self._closed = False
         self._nobody = nobody()
+        self._settled = Together(self._settle, in_transaction)
+        self.customer_moved = Together(clock.customers_moved, writing)
         self._first_renewal = self._loop.create_task(self._renew())
         self._background = [
             self._loop.create_task(_every(seconds, act), name=f"desk-{act.__name__}")
@@ -90,14 +93,20 @@ class Desk:
         await self.ready()
         if not self.present.first(person):
             return False
-        await in_transaction(presence.arrive, self.present.process, person)
+        await self._settled(person)
         return True
 
     async def leave(self, person: UUID) -> bool:
         """Count one less. True when the person is now connected nowhere."""
-        if not self.present.last(person):
-            return False
-        return await in_transaction(presence.leave, self.present.process, person)
+        return self.present.last(person) and await self._settled(person)
+
+    def _settle(self, people: Sequence[UUID]) -> list[bool]:
+        """Store whether they are here, as it is by now: who comes and goes quickly is
+        settled in that order. Who is connected nowhere?"""
+        here = {each for each in people if self.present.sockets(each)}
+        presence.arrive_all(self.present.process, here)
+        gone = presence.leave_all(self.present.process, set(people) - here)
+        return [each in gone for each in people]
 
     def later(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         """Do something soon that the database's clock would do anyway, only later."""

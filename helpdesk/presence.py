@@ -116,25 +116,52 @@ def is_lenient(now: dt.datetime) -> bool:
 
 def arrive(process: UUID, person: UUID, until: dt.datetime | None = None) -> None:
     """Idempotent. With `until`, a long poll, which never shortens a socket's."""
+    if until is None:
+        arrive_all(process, [person])
+        return
     Connection.objects.get_or_create(
         process_id=process, person=person, defaults={"until": until}
     )
     stored = Connection.objects.filter(process_id=process, person=person)
-    if until is None:
-        stored.update(until=None)
-    else:
-        stored.filter(until__lt=until).update(until=until)
+    stored.filter(until__lt=until).update(until=until)
+
+
+def arrive_all(process: UUID, people: Iterable[UUID]) -> None:
+    """Many, with sockets. Idempotent."""
+    Connection.objects.bulk_create(
+        [Connection(process_id=process, person=each) for each in people],
+        update_conflicts=True,
+        unique_fields=["process", "person"],
+        update_fields=["until"],
+    )
 
 
 def leave(process: UUID, person: UUID) -> bool:
     """Idempotent. True when the person is now connected nowhere."""
-    Connection.objects.filter(process_id=process, person=person).delete()
-    return person not in connected([person])
+    return person in leave_all(process, [person])
 
 
-def connected(people: Iterable[UUID]) -> set[UUID]:
-    """Which of these people have a live lease."""
-    return set(_connected(db_now(), people))
+def leave_all(process: UUID, people: Iterable[UUID]) -> set[UUID]:
+    """Idempotent. Which of them are now connected nowhere."""
+    gone = set(people)
+    _lock(process, gone)  # in the order in which `kept` does
+    Connection.objects.filter(process_id=process, person__in=gone).delete()
+    return gone - connected(gone)
+
+
+_lock = Written(
+    lambda process, people: (
+        Connection.objects.filter(process_id=process, person__in=people)
+        .order_by("pk")
+        .select_for_update(of=("self",))
+        .values_list("pk")
+    )
+)
+
+
+def connected(people: Iterable[UUID], now: dt.datetime | None = None) -> set[UUID]:
+    """Which of these people have a live lease. `now`: if the caller has just asked."""
+    return set(_connected(now or db_now(), people))
 
 
 def live(now: dt.datetime) -> QuerySet[Connection]:

@@ -128,6 +128,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
 else:
     _database["CONN_HEALTH_CHECKS"] = True
+    # What is asked again and again (written.py), and only that, is planned once.
+    _database["OPTIONS"]["prepare_threshold"] = 2
     # A request's thread ends with it, so a kept connection would be lost with the
     # thread: requests take theirs from a pool. Development reloads too often for it.
     if not DEBUG:

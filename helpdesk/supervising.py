@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from . import conversations, hub, pairing, protocol, snapshots, uploads
+from . import conversations, hub, pairing, protocol, snapshots
 from .database import db_now
 from .errors import ConversationUnknown, Empty, Ended, Forbidden
 from .models import AuditEntry, Conversation
@@ -87,6 +87,6 @@ def supervised(agent: Agent, wanted: str) -> Conversation:
 
 
 def _shown(id: str, conversation: Conversation) -> protocol.WatchAck:
-    messages, more = snapshots.page(conversation, staff=True, audience=uploads.STAFF)
+    messages, more = snapshots.page(conversation, staff=True)
     (shown,) = snapshots.many_for_staff([conversation])
     return protocol.WatchAck(id=id, conversation=shown, messages=messages, more=more)

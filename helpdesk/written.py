@@ -5,6 +5,9 @@ under its lock, whether there is anything to do) is asked in the same words each
     connected = Written(lambda now, people: live(now).filter(person__in=people))
     connected(db_now(), ids)
 
+PostgreSQL plans it once as well: such a query is a prepared statement there, since to
+plan one that joins seven tables takes ten times as long as to run it.
+
 Knows nothing of the desk's rules.
 """
 
@@ -109,7 +112,9 @@ class Written(Generic[T]):
         asked = copy.copy(compiler)
         answer = sql.words, sql.given(filled)
         asked.as_sql = lambda *args, **kwargs: answer
-        asked.connection = connection
+        asked.connection = (
+            _preparing if connection.vendor == "postgresql" else connection
+        )
         rows = queryset.all()
         rows.query.get_compiler = lambda *args, **kwargs: asked  # type: ignore[method-assign]
         return list(rows)
@@ -137,6 +142,27 @@ class Look:
         with connection.cursor() as cursor:
             cursor.execute(sql.words, sql.given([now]))
             return bool(cursor.fetchone()[0])
+
+
+class _Preparing:
+    """The thread's connection to PostgreSQL, whose cursors give the server words and
+    values apart. Django's own put the values into the words, which makes each question
+    a new one. (How often one is asked before it is prepared is in settings.)"""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(connection, name)
+
+    def cursor(self) -> Any:
+        from django.db.backends.postgresql.base import ServerBindingCursor
+
+        here: Any = connection  # of which Django's types know less
+        cursor: Any = ServerBindingCursor
+        here.ensure_connection()
+        with here.wrap_database_errors:
+            return here._prepare_cursor(cursor(here.connection))
+
+
+_preparing = _Preparing()
 
 
 def _any(querysets: Iterable[QuerySet[Any, Any]]) -> _Sql:

@@ -22,7 +22,9 @@ LEVELS = {
         secrets tally whys words
     """,
     "rules": "hours pace",  # pure: values in, a value out
-    "machinery": "database hub limits newest pictures presence pulse writer written",
+    "machinery": """
+        database hub limits newest pictures presence pulse together writer written
+    """,
     "what is shown": "uploads snapshots",
     "verbs": "conversations pairing supervising",
     "outside": """

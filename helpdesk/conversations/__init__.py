@@ -17,6 +17,7 @@ from .of_customers import (
     customers_own,
     end_by_customer,
     leave,
+    newest_of,
     rate,
     start,
 )
@@ -25,6 +26,7 @@ from .repeating import answered, once
 from .rows import (
     OPEN,
     change,
+    change_all,
     find,
     lock_agents,
     locked,
@@ -54,6 +56,7 @@ __all__ = [
     "answered",
     "attachment_ids",
     "change",
+    "change_all",
     "changed_agents",
     "check_text",
     "clean_email",
@@ -70,6 +73,7 @@ __all__ = [
     "locked",
     "locked_all",
     "locked_with_holder",
+    "newest_of",
     "note_mailed",
     "once",
     "pending_transfer",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Case, F, When, Window
+from django.db.models.functions import RowNumber
 
 from .. import hub, protocol, reasons, snapshots, writer
 from ..database import db_now
@@ -24,9 +27,10 @@ from ..errors import (
 )
 from ..models import Conversation, Message, Queue
 from ..protocol import wire_time
+from ..written import Written
 from .ending import end, withdraw
 from .posting import attachment_ids, check_text
-from .rows import OPEN, change, find, locked, locked_with_holder
+from .rows import OPEN, change, find, locked, locked_with_holder, with_relations
 from .telling import announce_message, say_event, tell
 
 if TYPE_CHECKING:
@@ -189,11 +193,34 @@ def end_by_customer(customer_id: UUID, frame: protocol.CustomerEnd) -> protocol.
 
 def customers_newest(customer_id: UUID) -> Conversation | None:
     """The open one before left messages before ended ones; then the newest."""
-    found = Conversation.objects.filter(customer_id=customer_id)
-    found = found.select_related(*snapshots.RELATED)
-    newest = list(found.order_by("-created_at", "-id")[:20])
-    ranked = sorted(newest, key=lambda each: (each.state == "ended", each.left))
-    return ranked[0] if ranked else None
+    return newest_of([customer_id]).get(customer_id)
+
+
+def newest_of(customer_ids: Iterable[UUID]) -> dict[UUID, Conversation]:
+    """As `customers_newest`, of many customers."""
+    return {each.customer_id: each for each in with_relations(_newest(customer_ids))}
+
+
+_newest = Written(
+    lambda customer_ids: (
+        Conversation.objects.filter(customer_id__in=customer_ids)
+        .annotate(
+            rank=Window(
+                RowNumber(),
+                partition_by=F("customer_id"),
+                order_by=(
+                    Case(When(state="ended", then=1), default=0),
+                    F("left").asc(),
+                    F("created_at").desc(),
+                    F("id").desc(),
+                ),
+            )
+        )
+        .filter(rank=1)
+        .order_by()
+        .values_list("pk", flat=True)
+    )
+)
 
 
 def customers_own(customer_id: UUID, wanted: str) -> Conversation:

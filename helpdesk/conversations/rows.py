@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +51,7 @@ def locked_all(pks: Iterable[UUID]) -> dict[UUID, Conversation]:
     """
     wanted = tuple(pks)
     _lock(wanted)
-    return {row.pk: row for row in _with_relations(wanted)}
+    return {row.pk: row for row in with_relations(wanted)}
 
 
 _lock = Written(
@@ -62,7 +62,7 @@ _lock = Written(
         .values_list("pk")
     )
 )
-_with_relations = Written(
+with_relations = Written(
     lambda pks: (
         Conversation.objects.select_related(*snapshots.RELATED)
         .filter(pk__in=pks)
@@ -100,9 +100,15 @@ _lock_agents = Written(
 
 def change(conversation: Conversation, **fields: Any) -> None:
     """Store new values of a locked conversation, as a new version."""
-    Conversation.objects.filter(pk=conversation.pk).update(
+    change_all([conversation], **fields)
+
+
+def change_all(conversations: Collection[Conversation], **fields: Any) -> None:
+    """The same values of many."""
+    Conversation.objects.filter(pk__in=[each.pk for each in conversations]).update(
         version=F("version") + 1, **fields
     )
-    conversation.version += 1
-    for name, value in fields.items():
-        setattr(conversation, name, value)
+    for conversation in conversations:
+        conversation.version += 1
+        for name, value in fields.items():
+            setattr(conversation, name, value)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from .. import hub, protocol, snapshots, uploads, writer
+from .. import hub, protocol, snapshots, writer
 from ..database import db_now
 from ..models import Conversation, Message
 from ..newest import mark_of
@@ -60,15 +60,9 @@ def _announce(
     *,
     staff: bool,
 ) -> None:
-    customer = f"customer.{conversation.customer_id}"
-    (shown,) = snapshots.messages(
-        conversation,
-        [message],
-        staff=staff,
-        audience=uploads.STAFF if staff else customer,
-    )
+    (shown,) = snapshots.messages(conversation, [message], staff=staff)
     frame = protocol.encode(protocol.Posted(str(conversation.pk), shown))
-    audiences: tuple[str, ...] = (customer,)
+    audiences: tuple[str, ...] = (f"customer.{conversation.customer_id}",)
     if staff:
         audiences = staff_audiences(conversation.pk, conversation.agent_id)
     hub.announce(hub.Event(audiences, frame, mark_of(conversation)), skip=skip)

@@ -21,17 +21,25 @@ from .lines import (
     queues_with_line,
     turn,
     turns,
+    turns_of,
 )
 from .messages import (
     SYSTEM,
     Known,
+    Page,
     agent_names,
     limits,
     messages,
     page,
-    pages_for_staff,
+    pages,
 )
-from .queues import availability, queue_open, queues_for_staff, stands_still
+from .queues import (
+    availability,
+    open_queues,
+    queue_open,
+    queues_for_staff,
+    stands_still,
+)
 
 __all__ = [
     "ACTIVE",
@@ -39,6 +47,7 @@ __all__ = [
     "NO_TURN",
     "PACE_SECONDS",
     "Known",
+    "Page",
     "Place",
     "RELATED",
     "SYSTEM",
@@ -58,8 +67,9 @@ __all__ = [
     "loads",
     "many_for_staff",
     "messages",
+    "open_queues",
     "page",
-    "pages_for_staff",
+    "pages",
     "places",
     "queue_open",
     "queues_for_staff",
@@ -67,6 +77,7 @@ __all__ = [
     "stands_still",
     "turn",
     "turns",
+    "turns_of",
     "waiting_for_customers",
     "wrap_ups",
 ]

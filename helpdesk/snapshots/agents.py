@@ -31,7 +31,7 @@ def agents(ids: Iterable[UUID], now: dt.datetime) -> list[protocol.Agent]:
     leased = loads(everybody, now)
     wrapping = wrap_ups(everybody, now)
     staffed = _queues_staffed(everybody)
-    connected = presence.connected(set(everybody))
+    connected = presence.connected(everybody, now)
     return [
         protocol.Agent(
             id=str(each.pk),

@@ -12,7 +12,7 @@ from ..models import (
     Conversation,
 )
 from ..protocol import wire_time
-from .lines import NO_TURN, Turn, turns
+from .lines import NO_TURN, Turn, turns_of
 
 if TYPE_CHECKING:
     from customers.models import Customer
@@ -58,8 +58,7 @@ def _transfer(conversation: Conversation) -> protocol.PendingTransfer | None:
 def many_for_staff(
     conversations: Sequence[Conversation],
 ) -> list[protocol.StaffConversation]:
-    waiting = {each.queue_id for each in conversations if each.state == "waiting"}
-    line = turns(waiting)
+    line = turns_of(conversations)
     online = presence.connected({each.customer_id for each in conversations})
     return [
         for_staff(each, line.get(each.pk, NO_TURN), each.customer_id in online)

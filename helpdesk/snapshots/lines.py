@@ -117,10 +117,20 @@ def turns(queue_ids: Iterable[int]) -> dict[UUID, Turn]:
     return {place.conversation: place.turn for place in places(queue_ids)}
 
 
+def turns_of(conversations: Iterable[Conversation]) -> dict[UUID, Turn]:
+    """Of those among them that stand in line."""
+    waiting = Conversation.State.WAITING
+    return turns(
+        {
+            each.queue_id
+            for each in conversations
+            if each.state == waiting and not each.left
+        }
+    )
+
+
 def turn(conversation: Conversation) -> Turn:
-    if conversation.state != Conversation.State.WAITING or conversation.left:
-        return NO_TURN
-    return turns([conversation.queue_id]).get(conversation.pk, NO_TURN)
+    return turns_of([conversation]).get(conversation.pk, NO_TURN)
 
 
 def _handed_out(queue: int, now: dt.datetime) -> list[dt.datetime]:

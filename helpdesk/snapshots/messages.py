@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Q, QuerySet
 
 from .. import protocol, reasons, uploads, whys
 from ..models import Attachment, Conversation, Message
@@ -25,7 +25,6 @@ def page(
     conversation: Conversation,
     *,
     staff: bool,
-    audience: str,
     after: int | None = None,
     before: int | None = None,
     limit: int = protocol.PAGE,
@@ -33,38 +32,50 @@ def page(
     """A page in ascending order, and whether there is more the way it was asked:
     later ones with `after`, else earlier ones. Counts seqs for customers, places
     for staff."""
-    rows, more = _rows(conversation, staff, after, before, limit)
-    return messages(conversation, rows, staff=staff, audience=audience), more
-
-
-def _rows(
-    conversation: Conversation,
-    staff: bool,
-    after: int | None,
-    before: int | None,
-    limit: int,
-) -> tuple[list[Message], bool]:
-    order = "place" if staff else "seq"
-    found = Message.objects.filter(conversation=conversation)
-    if not staff:
-        found = found.exclude(kind=Message.Kind.NOTE)
-    if before is not None:
-        found = found.filter(**{f"{order}__lt": before})
-    if after is not None:
-        found = found.filter(**{f"{order}__gt": after}).order_by(order)
-    else:
-        found = found.order_by(f"-{order}")
-    rows = list(found.prefetch_related("attachments")[: limit + 1])
+    ascending = after is not None
+    bounds = (0 if after is None else after, ALL if before is None else before)
+    rows = _page(staff, ascending, limit + 1)(conversation.pk, *bounds)
     more = len(rows) > limit
     rows = rows[:limit]
-    return (rows if after is not None else rows[::-1]), more
+    shown = messages(conversation, rows if ascending else rows[::-1], staff=staff)
+    return shown, more
+
+
+@functools.cache
+def _page(staff: bool, ascending: bool, most: int) -> Written[Message]:
+    order = _order(staff)
+
+    def build(pk: Any, after: Any, before: Any) -> QuerySet[Message]:
+        span = {f"{order}__gt": after, f"{order}__lt": before}
+        found = _seen_by(staff).filter(conversation=pk, **span)
+        return found.order_by(order if ascending else f"-{order}")[:most]
+
+    return Written(build)
+
+
+def _order(staff: bool) -> str:
+    return "place" if staff else "seq"
+
+
+def _seen_by(staff: bool) -> QuerySet[Message]:
+    return Message.objects.all() if staff else Message.objects.exclude(kind="note")
 
 
 class Known(NamedTuple):
-    """The last message that a screen shows: its place, and its id if told."""
+    """The last message that a screen shows: its place (a customer's: its seq), and its
+    id if told."""
 
     place: int = 0
     client_id: str | None = None
+
+
+class Page(NamedTuple):
+    """`more`: later ones, for a screen that knew some; else earlier ones. `reset`: what
+    it knew is not so, and here is the newest page."""
+
+    messages: list[protocol.Message]
+    more: bool
+    reset: bool
 
 
 class Span(NamedTuple):
@@ -73,68 +84,90 @@ class Span(NamedTuple):
     last: int
 
 
-def pages_for_staff(
-    conversations: Iterable[Conversation], known: Mapping[UUID, Known]
-) -> dict[UUID, tuple[list[protocol.Message], bool]]:
+def pages(
+    asked: Sequence[tuple[Conversation, Known | None]], *, staff: bool
+) -> list[Page]:
     """As `page`, of many at once: what a screen lacks after what it knows; the newest
-    page, if it knows nothing or the desk has another message in that place."""
-    by_id = {each.pk: each for each in conversations}
-    found = _in_spans([_span(each, known.get(each.pk)) for each in by_id.values()])
-    stale = [pk for pk in by_id if _is_stale(known.get(pk), found[pk])]
-    found |= _in_spans([_span(by_id[pk], None) for pk in stale])
-    everything = [row for rows in found.values() for row in rows]
-    prefetch_related_objects(
-        [row for row in everything if row.kind != Message.Kind.SYSTEM], "attachments"
-    )
-    names = agent_names({row.sender for row in everything if row.sender})
-    told = {}
-    for pk, conversation in by_id.items():
-        after = None if pk in stale else known.get(pk)
-        rows = [row for row in found[pk] if after is None or row.place > after.place]
-        span = _span(conversation, after)
-        more = span.first > 1 if after is None else span.last < _places(conversation)
-        shown = messages(
-            conversation, rows, staff=True, audience=uploads.STAFF, names=names
-        )
-        told[pk] = shown, more
+    page, if it knows nothing or the desk has another message in that place. Several
+    screens may ask of one conversation."""
+    spans = [_span(each, known, staff) for each, known in asked]
+    rows = _in_spans(spans, staff)
+    stale = [
+        number
+        for number, (_, known) in enumerate(asked)
+        if _is_stale(known, rows[number], staff)
+    ]
+    anew = [_span(asked[number][0], None, staff) for number in stale]
+    for number, span, newest in zip(stale, anew, _in_spans(anew, staff), strict=True):
+        spans[number], rows[number] = span, newest
+    everything = [row for each in rows for row in each]
+    names, files = _names_in(everything), _files_in(everything)
+    told = []
+    for number, (conversation, known) in enumerate(asked):
+        after = None if number in stale or known is None else known.place
+        lacks = [row for row in rows[number] if _number(row, staff) > (after or 0)]
+        shown = messages(conversation, lacks, staff=staff, names=names, files=files)
+        span = spans[number]
+        later = span.last < _total(conversation, staff)
+        more = span.first > 1 if after is None else later
+        told.append(Page(shown, more, number in stale))
     return told
 
 
-def _span(conversation: Conversation, known: Known | None) -> Span:
+def _total(conversation: Conversation, staff: bool) -> int:
+    return conversation.seq + (conversation.notes if staff else 0)
+
+
+def _number(row: Message, staff: bool) -> int:
+    return row.place if staff else row.seq
+
+
+def _span(conversation: Conversation, known: Known | None, staff: bool) -> Span:
     """With the known one itself, to see whether it is the same."""
     if known is None:
-        newest = _places(conversation) - protocol.PAGE + 1
+        newest = _total(conversation, staff) - protocol.PAGE + 1
         return Span(conversation.pk, newest, ALL)
     return Span(conversation.pk, known.place, known.place + protocol.PAGE)
 
 
-def _places(conversation: Conversation) -> int:
-    return conversation.seq + conversation.notes
-
-
-def _is_stale(known: Known | None, rows: Sequence[Message]) -> bool:
-    if known is None or known.client_id is None:
+def _is_stale(known: Known | None, rows: Sequence[Message], staff: bool) -> bool:
+    if known is None or not known.place or known.client_id is None:
         return False
-    here = rows[0] if rows and rows[0].place == known.place else None
+    here = rows[0] if rows and _number(rows[0], staff) == known.place else None
     return here is None or here.client_id != known.client_id
 
 
-def _in_spans(spans: Sequence[Span]) -> dict[UUID, list[Message]]:
-    found: dict[UUID, list[Message]] = {span.conversation: [] for span in spans}
+def _in_spans(spans: Sequence[Span], staff: bool) -> list[list[Message]]:
+    found: dict[UUID, list[Message]] = {}
     for begin in range(0, len(spans), SPANS):
-        for row in _spanned(*zip(*spans[begin : begin + SPANS], strict=True)):
-            found[row.conversation_id].append(row)
-    return found
+        for row in _spanned[staff](*zip(*spans[begin : begin + SPANS], strict=True)):
+            found.setdefault(row.conversation_id, []).append(row)
+    return [
+        [
+            row
+            for row in found.get(span.conversation, ())
+            if span.first <= _number(row, staff) <= span.last
+        ]
+        for span in spans
+    ]
 
 
-def _any_of(pks: GivenAll, first: GivenAll, last: GivenAll) -> QuerySet[Message]:
-    each = zip(pks.each, first.each, last.each, strict=True)
-    spans = (Q(conversation=pk, place__gte=a, place__lte=b) for pk, a, b in each)
-    asked = functools.reduce(operator.or_, spans)
-    return Message.objects.filter(asked).order_by("conversation_id", "place")
+def _any_of(staff: bool) -> Written[Message]:
+    order = _order(staff)
+
+    def build(pks: GivenAll, first: GivenAll, last: GivenAll) -> QuerySet[Message]:
+        each = zip(pks.each, first.each, last.each, strict=True)
+        spans = (
+            Q(conversation=pk, **{f"{order}__gte": a, f"{order}__lte": b})
+            for pk, a, b in each
+        )
+        asked = functools.reduce(operator.or_, spans)
+        return _seen_by(staff).filter(asked).order_by("conversation_id", order)
+
+    return Written(build)
 
 
-_spanned = Written(_any_of)
+_spanned = {staff: _any_of(staff) for staff in (True, False)}
 
 
 def messages(
@@ -142,13 +175,15 @@ def messages(
     rows: Iterable[Message],
     *,
     staff: bool,
-    audience: str,
     names: Mapping[UUID, str] | None = None,
+    files: Mapping[int, Sequence[Attachment]] | None = None,
 ) -> list[protocol.Message]:
-    """`names`: of the agents among the senders, where they are known."""
-    rows = list(rows)
-    if names is None:
-        names = agent_names({row.sender for row in rows if row.sender})
+    """`names`: of the agents among the senders; `files`: by message; where they are
+    known."""
+    rows = [row for row in rows if staff or row.kind != Message.Kind.NOTE]
+    names = _names_in(rows) if names is None else names
+    files = _files_in(rows) if files is None else files
+    audience = uploads.STAFF if staff else f"customer.{conversation.customer_id}"
     return [
         protocol.Message(
             seq=row.seq,
@@ -158,14 +193,14 @@ def messages(
             author=_author(conversation, row, names),
             text=row.text,
             attachments=[
-                uploads.attachment_frame(each, audience) for each in _files(row)
+                uploads.attachment_frame(each, audience)
+                for each in files.get(row.pk, ())
             ],
             at=wire_time(row.at),
             event=row.event or None,
             data=_data(row, staff) or None,
         )
         for row in rows
-        if staff or row.kind != Message.Kind.NOTE
     ]
 
 
@@ -180,8 +215,23 @@ def _author(
     return protocol.Author(row.author, str(row.sender), names.get(row.sender, ""))
 
 
-def _files(row: Message) -> Iterable[Attachment]:
-    return () if row.kind == Message.Kind.SYSTEM else row.attachments.all()
+def _names_in(rows: Iterable[Message]) -> dict[UUID, str]:
+    return agent_names({row.sender for row in rows if row.sender})
+
+
+def _files_in(rows: Iterable[Message]) -> dict[int, list[Attachment]]:
+    """What the desk itself says has none."""
+    files: dict[int, list[Attachment]] = {}
+    for each in _attached([row.pk for row in rows if row.kind != Message.Kind.SYSTEM]):
+        files.setdefault(each.message_id or 0, []).append(each)
+    return files
+
+
+_attached = Written(
+    lambda pks: Attachment.objects.filter(message_id__in=pks).order_by(
+        "created_at", "pk"
+    )
+)
 
 
 def _data(row: Message, staff: bool) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Min, Q
 
 from .. import hours, presence, protocol
 from ..database import db_now
-from ..models import Conversation, Queue, QueueMembership
+from ..models import Conversation, Holiday, OpeningSlot, Queue, QueueMembership
 from ..written import Written
 from .agents import all_agents, loads
 from .lines import line
@@ -20,16 +20,18 @@ def queues_for_staff(
     queue_ids: Iterable[int], now: dt.datetime
 ) -> list[protocol.StaffQueue]:
     ids = tuple(queue_ids)
+    queues = _queues(ids)
+    opened = open_queues(queues, now)
     lines, talks = _lines(ids), dict(_talks(ids))
-    staffed = _staffed(ids)
+    staffed = _staffed(ids, now)
     shown = []
-    for queue in _queues(ids):
+    for queue in queues:
         waiting, longest = lines.get(queue.pk, (0, None))
         shown.append(
             protocol.StaffQueue(
                 id=str(queue.pk),
                 name=queue.name,
-                open=queue_open(queue, now),
+                open=queue.pk in opened,
                 waiting=waiting,
                 active=talks.get(queue.pk, 0),
                 longest_wait_seconds=_seconds(longest, now),
@@ -40,11 +42,7 @@ def queues_for_staff(
     return shown
 
 
-_queues = Written(
-    lambda pks: Queue.objects.filter(pk__in=pks).prefetch_related(
-        "opening_slots", "holidays"
-    )
-)
+_queues = Written(lambda pks: Queue.objects.filter(pk__in=pks))
 
 
 def _lines(queue_ids: Sequence[int]) -> dict[int, tuple[int, dt.datetime]]:
@@ -74,19 +72,28 @@ _talks = Written(
 )
 
 
-def availability(queues: Sequence[Queue]) -> str:
-    """For customers: "open" when an accepting agent is here with room, "busy" when
-    there is a wait, "closed" when no queue is open."""
-    now = db_now()
-    opened = [queue.pk for queue in queues if queue_open(queue, now)]
-    if not opened:
+def availability(queues: Iterable[int], opened: Collection[int]) -> str:
+    """Of these queues, for customers: "open" when an accepting agent is here with room,
+    "busy" when there is a wait, "closed" when none of them is among the `opened`."""
+    wanted = [queue for queue in queues if queue in opened]
+    if not wanted:
         return "closed"
-    accepting = all_agents().filter(status="online", memberships__queue_id__in=opened)
-    capacities = dict(accepting.values_list("pk", "capacity"))
+    now = db_now()
+    capacities = dict(_capacities(wanted))
     leased = loads(capacities, now)
-    here = presence.connected(capacities)
+    here = presence.connected(capacities, now)
     room = any(leased.get(each, 0) < capacities[each] for each in here)
     return "open" if room else "busy"
+
+
+_capacities = Written(
+    lambda queue_ids: (
+        all_agents()
+        .filter(status="online", memberships__queue_id__in=queue_ids)
+        .order_by()
+        .values_list("pk", "capacity")
+    )
+)
 
 
 def stands_still(queue: Queue, longest: dt.datetime | None, now: dt.datetime) -> bool:
@@ -103,21 +110,46 @@ def stands_still(queue: Queue, longest: dt.datetime | None, now: dt.datetime) ->
 
 def queue_open(queue: Queue, now: dt.datetime) -> bool:
     """By its switch, its opening hours and its holidays, in its time zone."""
-    if not queue.is_open:
-        return False
-    slots = [
-        hours.Slot(each.weekday, each.opens, each.closes)
-        for each in queue.opening_slots.all()
-    ]
-    holidays = {each.date for each in queue.holidays.all()}
-    local = now.astimezone(ZoneInfo(queue.time_zone))
-    return hours.is_open(local, slots, holidays)
+    return queue.pk in open_queues([queue], now)
 
 
-def _staffed(queue_ids: Iterable[int]) -> dict[int, int]:
+def open_queues(queues: Iterable[Queue], now: dt.datetime) -> set[int]:
+    """Which of them are open."""
+    switched_on = [queue for queue in queues if queue.is_open]
+    ids = [queue.pk for queue in switched_on]
+    slots: dict[int, list[hours.Slot]] = {}
+    for queue_id, weekday, opens, closes in _slots(ids):
+        slots.setdefault(queue_id, []).append(hours.Slot(weekday, opens, closes))
+    holidays: dict[int, set[dt.date]] = {}
+    for queue_id, date in _holidays(ids):
+        holidays.setdefault(queue_id, set()).add(date)
+    return {
+        queue.pk
+        for queue in switched_on
+        if hours.is_open(
+            now.astimezone(ZoneInfo(queue.time_zone)),
+            slots.get(queue.pk, []),
+            holidays.get(queue.pk, set()),
+        )
+    }
+
+
+_slots = Written(
+    lambda queue_ids: OpeningSlot.objects.filter(queue_id__in=queue_ids).values_list(
+        "queue_id", "weekday", "opens", "closes"
+    )
+)
+_holidays = Written(
+    lambda queue_ids: Holiday.objects.filter(queue_id__in=queue_ids).values_list(
+        "queue_id", "date"
+    )
+)
+
+
+def _staffed(queue_ids: Iterable[int], now: dt.datetime) -> dict[int, int]:
     """How many accepting agents are connected, by queue."""
     pairs = _accepting(queue_ids)
-    connected = presence.connected({agent_id for _, agent_id in pairs})
+    connected = presence.connected({agent_id for _, agent_id in pairs}, now)
     counts: dict[int, int] = {}
     for queue_id, agent_id in pairs:
         counts[queue_id] = counts.get(queue_id, 0) + (agent_id in connected)

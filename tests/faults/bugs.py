@@ -89,22 +89,22 @@ def seq_from_max() -> None:
 
 def resume_by_time() -> None:
     """What is later than the second of the last message that the client holds."""
-    from customers import voice
+    from customers import welcome
 
-    resume = voice._resume
+    lacks = welcome._lacks
 
-    def by_time(conversation: Any, visitor: Any, hello: Any) -> Any:
-        messages, more, reset = resume(conversation, visitor, hello)
-        last = conversation and conversation.messages.filter(seq=hello.after).first()
-        if last is None or reset:
-            return messages, more, reset
+    def by_time(conversation: Any, page: Any, lines: Any, hello: Any) -> Any:
+        shown = lacks(conversation, page, lines, hello)
+        last = conversation.messages.filter(seq=hello.after).first()
+        if last is None or shown.reset:
+            return shown
         from helpdesk.protocol import wire_time
 
         second = last.at.replace(microsecond=0) + dt.timedelta(seconds=1)
-        later = [each for each in messages if each.at >= wire_time(second)]
-        return later, more, reset
+        later = [each for each in shown.messages if each.at >= wire_time(second)]
+        return shown._replace(messages=later)
 
-    voice._resume = by_time
+    welcome._lacks = by_time
 
 
 def accept_without_condition() -> None:

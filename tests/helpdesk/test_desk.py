@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable
+from uuid import UUID, uuid4
 
 import pytest
 
 from helpdesk import desk as desks
-from helpdesk import hub, pairing
+from helpdesk import hub, pairing, presence
 from tests.people import PATIENCE_SECONDS
-from tests.shop import Shop, eventually
+from tests.shop import Shop, eventually, stored
 
 
 async def quiet_desk(shop: Shop) -> desks.Desk:
@@ -76,3 +77,27 @@ async def test_who_looks_on_hears_after_who_is_given_something(
     monkeypatch.setattr(desks, "_lines", lines)
     await asyncio.to_thread(shop.server.do, happens())
     assert order == (["given out", "told"] if patience else ["told", "given out"])
+
+
+async def test_who_comes_back_while_their_going_is_stored_is_here(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_all = presence.leave_all
+
+    def leave_late(process: UUID, people: Iterable[UUID]) -> set[UUID]:
+        came_back.wait(0.5)  # and what is stored of that overtakes us, if it may
+        return leave_all(process, people)
+
+    async def comes_and_goes() -> None:
+        await desk.arrive(dora)
+        leaving = asyncio.ensure_future(desk.leave(dora))
+        await asyncio.sleep(0.1)
+        await desk.arrive(dora)
+        came_back.set()
+        await leaving
+
+    dora, came_back = uuid4(), threading.Event()
+    desk = await quiet_desk(shop)
+    monkeypatch.setattr(presence, "leave_all", leave_late)
+    await asyncio.to_thread(shop.server.do, comes_and_goes())
+    assert await stored(presence.connected, [dora]) == {dora}
