@@ -111,7 +111,7 @@ def revoked(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
 def outdated(sockets: list[AgentConsumer]) -> list[AgentConsumer]:
     """Also who watches what has gone to a queue that they do not supervise. Who is no
     agent any more is for `revoked` to find."""
-    agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
+    agents = Agent.objects.filter(pk__among=[socket.agent.pk for socket in sockets])
     staffed: dict[UUID, set[tuple[int, str]]] = {}
     for agent_id, *standing in agents.values_list("pk", *STANDING):
         # An agent without a queue comes as one row of nothing.
@@ -159,11 +159,11 @@ _staffed = Written(
 def credentials(sockets: list[AgentConsumer]) -> dict[AgentConsumer, tuple[Any, ...]]:
     """All that `agent_of` would look at, None for what is not there any more."""
     live = Session.objects.filter(
-        session_key__in=[socket.session_key for socket in sockets],
+        session_key__among=[socket.session_key for socket in sockets],
         expire_date__gt=timezone.now(),
     )
     sessions = dict(live.values_list("session_key", "session_data"))
-    agents = Agent.objects.filter(pk__in=[socket.agent.pk for socket in sockets])
+    agents = Agent.objects.filter(pk__among=[socket.agent.pk for socket in sockets])
     rows = agents.values_list("pk", "user_id", "user__password", "user__is_active")
     people = {pk: tuple(rest) for pk, *rest in rows}
     return {s: (sessions.get(s.session_key), people.get(s.agent.pk)) for s in sockets}

@@ -98,15 +98,21 @@ class CustomerConsumer(DeskConsumer):
 
 
 def revoked(sockets: list[CustomerConsumer]) -> dict[CustomerConsumer, int]:
-    """Four queries for all of them. Who only looks has no row and is not asked for."""
+    """Four queries for all of them, whose answers are short. Who only looks has no row
+    and is not asked for."""
     sites = Site.objects.in_bulk({socket.site.pk for socket in sockets})
-    people = [each.voice.person for each in sockets if each.voice.visitor.customer]
-    rows = Customer.objects.filter(pk__in=people)
-    blocked = rows.filter(blocked_until__gt=db_now()).values_list("pk", flat=True)
-    proven = rows.exclude(external_id=None).values_list("pk", flat=True)
-    found = sites, frozenset(blocked), frozenset(proven)
-    codes = {socket: code_against(socket, *found) for socket in sockets}
+    wrote = [each.voice for each in sockets if each.voice.visitor.customer]
+    blocked = _ids(wrote, blocked_until__gt=db_now())
+    unproven = [voice for voice in wrote if not voice.visitor.proven]
+    proven = _ids(unproven, external_id__isnull=False)
+    codes = {socket: code_against(socket, sites, blocked, proven) for socket in sockets}
     return {socket: code for socket, code in codes.items() if code}
+
+
+def _ids(voices: list[SocketVoice], **so: Any) -> frozenset[UUID]:
+    """Of those people of whom it is so."""
+    rows = Customer.objects.filter(pk__among=[each.person for each in voices], **so)
+    return frozenset(rows.values_list("pk", flat=True))
 
 
 def code_against(
@@ -115,15 +121,14 @@ def code_against(
     blocked: frozenset[UUID],
     proven: frozenset[UUID],
 ) -> int | None:
-    """With which it is to be closed, if anything speaks against it now."""
+    """With which it is to be closed, if anything speaks against it now. `proven`: who
+    has been since they said hello."""
     site = sites.get(socket.site.pk)
     if site is None or not socket.may_still_enter(site):
         return UNKNOWN_SITE
     if socket.voice.person in blocked:
         return FORBIDDEN
-    if socket.voice.person in proven and not socket.voice.visitor.proven:
-        return NOT_SIGNED_IN
-    return None
+    return NOT_SIGNED_IN if socket.voice.person in proven else None
 
 
 class SocketVoice(voice.CustomerVoice):

@@ -368,19 +368,25 @@ class DeskConsumer:
 
     # --- watched from outside (see watch)
 
-    def look(self, now: float) -> int | None:
-        """The code with which to close, if this socket's time is up."""
+    def look(self, now: float, last: float) -> int | None:
+        """The code with which to close, if this socket's time is up. `last`: when it
+        was looked at before, which thousands are every second, of whom most have heard
+        nothing since."""
         if now - self.heard_at > SILENT_SECONDS:
             return SILENT
+        if self._outbox or self._behind_since is not None or self.sent_at >= last:
+            self._note_behind(now)
+            if now - (self._behind_since or now) > UNSENT_SECONDS:
+                return DOES_NOT_READ
+        if now - self.sent_at > BEAT_SECONDS and self.said_hello:
+            self.say(BEAT)
+        return None
+
+    def _note_behind(self, now: float) -> None:
         if not self._outbox and not self._buffered():
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = now
-        elif now - self._behind_since > UNSENT_SECONDS:
-            return DOES_NOT_READ
-        if self.said_hello and now - self.sent_at > BEAT_SECONDS:
-            self.say(BEAT)
-        return None
 
     @classmethod
     async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
@@ -453,13 +459,13 @@ def watch(of: desk.Desk) -> None:
 async def _watch(of: desk.Desk) -> None:
     """One task for all sockets: close the silent and the revoked, beat for others."""
     loop = asyncio.get_running_loop()
-    checked = loop.time()
+    now = checked = loop.time()
     try:
         while of.sockets:
             await asyncio.sleep(WATCH_SECONDS)
-            now = loop.time()
+            last, now = now, loop.time()
             for socket in tuple(of.sockets):
-                if code := socket.look(now):
+                if code := socket.look(now, last):
                     await socket.close(code)
             if now - checked >= CREDENTIALS_SECONDS:
                 checked = now

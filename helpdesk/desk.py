@@ -245,10 +245,10 @@ class Desk:
 
     async def refresh(self) -> None:
         """Heal the table that answers pings from the database."""
-        stale = self.newest.stale()
+        known = self.newest.followed()
         agents = self.hub.people("agent.")
-        if stale or agents:
-            for mark in await reading(newest.read_marks, stale, agents):
+        if known or agents:
+            for mark in await reading(newest.read_marks, known, agents):
                 self.newest.heal(mark)
 
     def _clockwork(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:

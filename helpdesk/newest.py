@@ -6,8 +6,8 @@ events are best effort, by one batched query every few seconds (refresh).
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Q
 
@@ -51,8 +51,7 @@ class Newest:
     def heal(self, mark: Mark) -> None:
         """Learn what the database says, which an event should have told before. (Under
         load a few are read between their COMMIT and their event.)"""
-        known = self._marks.get(mark.conversation)
-        if known is None or mark.place > known.place or mark.version > known.version:
+        if _is_further(self._marks.get(mark.conversation), mark.place, mark.version):
             tally.repairs += 1
         self.learn(mark)
 
@@ -69,12 +68,12 @@ class Newest:
         marks = (self._marks[id] for id in self._of_agent.get(agent, ()))
         return {mark.conversation: (mark.place, mark.version) for mark in marks}
 
-    def stale(self) -> list[str]:
-        """What to ask the database for; forgets what no local socket follows."""
+    def followed(self) -> dict[str, Mark]:
+        """All that is known; forgets what no local socket follows."""
         for mark in tuple(self._marks.values()):
             if not self._local(mark):
                 self._forget(mark)
-        return list(self._marks)
+        return dict(self._marks)
 
     def _local(self, mark: Mark) -> bool:
         return self._hub.has(f"customer.{mark.customer}") or (
@@ -123,9 +122,22 @@ def mark_of(conversation: Conversation) -> Mark:
     )
 
 
-def read_marks(conversations: list[str], agents: list[str]) -> list[Mark]:
-    """One query for a whole process. `agents`: those with a socket here, since an
-    assignment whose event was lost is found only through them."""
-    held = Q(agent_id__in=[uuid.UUID(id) for id in agents], state="active")
-    known = Q(pk__in=[uuid.UUID(id) for id in conversations])
-    return [mark_of(each) for each in Conversation.objects.filter(known | held)]
+def read_marks(known: Mapping[str, Mark], agents: Iterable[str]) -> list[Mark]:
+    """What is further than is known, of a whole process; nearly always nothing is.
+    `agents`: those with a socket here, since an assignment whose event was lost is
+    found only through them."""
+    held = Q(agent_id__among=agents, state="active")
+    found = Conversation.objects.filter(Q(pk__among=known) | held).order_by()
+    further = [
+        pk
+        for pk, seq, notes, version in found.values_list(*FAR)
+        if _is_further(known.get(str(pk)), seq + notes, version)
+    ]
+    return [mark_of(each) for each in Conversation.objects.filter(pk__among=further)]
+
+
+FAR = ("pk", "seq", "notes", "version")
+
+
+def _is_further(known: Mark | None, place: int, version: int) -> bool:
+    return known is None or place > known.place or version > known.version

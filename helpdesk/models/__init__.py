@@ -1,5 +1,6 @@
 """The desk's facts. Promises that must hold whatever races are constraints here."""
 
+from .among import Among
 from .conversations import Assignment, AuditEntry, Conversation, Transcript, Transfer
 from .ids import new_id
 from .leases import Connection, ServerProcess
@@ -7,6 +8,7 @@ from .messages import Attachment, Message, OutgoingMail, Receipt, attachment_pat
 from .queues import Holiday, OpeningSlot, Queue, QueueMembership
 
 __all__ = [
+    "Among",
     "Assignment",
     "Attachment",
     "AuditEntry",

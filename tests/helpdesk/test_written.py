@@ -89,3 +89,25 @@ def test_a_look_moves_with_the_time(hall: Hall, seconds: int) -> None:
 def test_a_look_at_nothing_finds_nothing(hall: Hall) -> None:
     look = Look(lambda now: [Conversation.objects.none()])
     assert not look.finds(database.db_now())
+
+
+@pytest.mark.parametrize("many", [0, 1, 3])
+def test_among_finds_as_in_does(hall: Hall, many: int) -> None:
+    talks = [hall.waits(name) for name in ("Cora", "Carl", "Cleo")]
+    wanted = [each.pk for each in talks[:many]]
+    for ids in (wanted, [*wanted, uuid.uuid4()], [str(each) for each in wanted]):
+        found = Conversation.objects.filter(pk__among=ids)
+        assert {each.pk for each in found} == set(wanted)
+    by_customer = Conversation.objects.filter(
+        customer_id__among=[each.customer_id for each in talks[:many]], state="waiting"
+    )
+    assert by_customer.count() == many
+    named = Queue.objects.filter(name__among=["Sales", "' OR 1 = 1 --"])
+    assert [queue.pk for queue in named] == [hall.sales.pk]
+
+
+def test_among_takes_more_than_a_query_has_room_for(hall: Hall) -> None:
+    strangers = [uuid.uuid4() for _ in range(40_000)]
+    talk = hall.waits()
+    found = Conversation.objects.filter(pk__among=[*strangers, talk.pk])
+    assert [each.pk for each in found] == [talk.pk]
