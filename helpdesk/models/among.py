@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import Field, Lookup
+from django.db.models import Field, ForeignObject, Lookup
 
 
+@ForeignObject.register_lookup  # which knows nothing of what is a Field's
 @Field.register_lookup
 class Among(Lookup):
     lookup_name = "among"
