@@ -9,14 +9,15 @@ from allauth.mfa.admin import Authenticator
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk import conversations, pairing, presence
 from helpdesk.admin import OwnRelatedFilter, OwnSites, Rows, choices, sites_of
 from helpdesk.database import db_now
-from helpdesk.models import Queue, QueueMembership
+from helpdesk.models import Assignment, Queue, QueueMembership
 
 from .models import Agent, CannedReply
 
@@ -73,10 +74,13 @@ class AgentAdmin(OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        held = Count("assignments", filter=Q(assignments__ended_at=None), distinct=True)
+        # Counted from those that are open: a join would read all there ever were, and
+        # whatever offers agents to choose from comes by here.
+        now = Assignment.objects.filter(agent=OuterRef("pk"), ended_at=None).order_by()
+        held = now.values("agent").annotate(count=Count("pk")).values("count")
         lease = presence.live(db_now()).filter(person=OuterRef("pk"))
         rows: QuerySet[Agent] = super().get_queryset(request)
-        return rows.annotate(held=held, here=Exists(lease))
+        return rows.annotate(held=Coalesce(Subquery(held), 0), here=Exists(lease))
 
     def own(self, sites: QuerySet[Any]) -> Q:
         memberships = QueueMembership.objects.filter(agent=OuterRef("pk"))

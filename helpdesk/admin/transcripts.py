@@ -6,22 +6,39 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_FACETS_VAR
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timezone import localdate, localtime
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from .. import transcripts
-from ..models import AuditEntry, Message, QueueMembership, Transcript
+from ..models import AuditEntry, Conversation, Message, QueueMembership, Transcript
 from .own import OwnRelatedFilter, OwnSites, ReadOnly, sites_of
+from .pages import FURTHEST, Pages
+from .period import PeriodFilter
 
 EXPORT_LIMIT = 1000  # conversations in a file; they are held in memory
 SEARCH_WORDS = 10  # each is one more look through the messages
+COLUMNS = (  # what a line of the list shows; a row has four times as many
+    "state",
+    "outcome",
+    "rating",
+    "created_at",
+    "customer__name",
+    "site__name",
+    "queue__name",
+    "agent__name",
+)
 
 
 class RatingFilter(admin.SimpleListFilter):
@@ -65,6 +82,14 @@ EXPORTS = {
 }
 
 
+class Lines(ChangeList):
+    """Of what it finds the list reads what a line shows; the actions read it whole."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = self.result_list.only(*COLUMNS)
+
+
 @admin.register(Transcript)
 class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = (
@@ -78,18 +103,17 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
         "when",
     )
     list_filter = (
+        PeriodFilter,
         ("site", OwnRelatedFilter),
         ("queue", OwnRelatedFilter),
         ("agent", OwnRelatedFilter),
         "state",
         "outcome",
         RatingFilter,
-        "created_at",
     )
     list_select_related = ("customer", "site", "queue", "agent")
     list_per_page = 50
     show_full_result_count = False  # counting all of a year's rows takes seconds
-    date_hierarchy = "created_at"
     search_fields = ("messages__text",)  # shows the box; get_search_results searches
     actions = ("export_csv", "export_json", "export_text")
 
@@ -107,7 +131,22 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transcript]:
         first = Message.objects.filter(conversation=OuterRef("pk"), place=1)
         rows: QuerySet[Transcript] = super().get_queryset(request)
-        return rows.annotate(first_text=Subquery(first.values("text")[:1]))
+        return rows.annotate(first_text=Subquery(first.order_by().values("text")[:1]))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Lines
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *_: Any
+    ) -> Pages:
+        """Whoever asks what each filter would find is told the whole number too."""
+        try:
+            number = int(request.GET.get(PAGE_VAR, 1))
+        except ValueError:
+            number = 1  # as Django has it
+        if IS_FACETS_VAR in request.GET:
+            number = FURTHEST
+        return Pages(queryset, per_page, number)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -208,6 +247,17 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
 
     # Columns
 
+    def action_checkbox(self, obj: Any) -> SafeString:
+        """As Django has it, but for its form: with fifty of those the list would take
+        a fifth longer."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select"'
+            ' aria-label="{}">',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            gettext("Choose for an action: {name}").format(name=obj),
+        )
+
     @admin.display(description=_("customer"), ordering="customer__name")
     def who(self, conversation: Transcript) -> str:
         return str(conversation.customer)
@@ -219,9 +269,9 @@ class TranscriptAdmin(ReadOnly, OwnSites, admin.ModelAdmin):  # type: ignore[typ
 
     @admin.display(description=_("state"), ordering=F("state"))
     def state_and_outcome(self, conversation: Transcript) -> str:
-        return str(
-            conversation.get_outcome_display() or conversation.get_state_display()
-        )
+        if conversation.outcome:
+            return str(Conversation.Outcome(conversation.outcome).label)
+        return str(Conversation.State(conversation.state).label)
 
     @admin.display(description=_("created"), ordering="created_at")
     def when(self, conversation: Transcript) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, CannedReply
 from helpdesk import presence
 from helpdesk.models import Queue, QueueMembership, new_id
 from tests.back_office import (
+    NOON,
     Office,
     agent,
     conversation,
+    hold,
     signed_in,
     staff,
     superuser,
@@ -78,6 +83,29 @@ def test_a_manager_sees_the_own_sites_agents_alone(
     assert "Secret billing" not in page
     assert manager.get(change(office.ada)).status_code == 200
     assert manager.get(change(office.olaf)).status_code == 302
+
+
+def test_the_load_is_what_an_agent_has_now(office: Office, manager: Client) -> None:
+    agent("ben", office.sales)
+    for _ in range(3):
+        past = hold(conversation(office.sales), office.ada, ended_at=NOON)
+        past.conversation.assignments.create(
+            agent=office.ada, kind="offer", started_at=NOON, ended_at=NOON
+        )
+    hold(conversation(office.sales), office.ada)
+    hold(conversation(office.sales), office.ada, kind="offer")
+    page = manager.get(AGENTS).content.decode()
+    assert re.findall(r'field-load">(\d+)<', page) == ["2", "0"]  # Ada, Ben
+
+
+def test_nobody_reads_all_that_was_ever_assigned(
+    office: Office, manager: Client
+) -> None:
+    """Every list of agents to choose from would wait for it."""
+    with CaptureQueriesContext(connection) as context:
+        manager.get(AGENTS)
+    for each in context.captured_queries:
+        assert 'JOIN "helpdesk_assignment' not in each["sql"]
 
 
 def test_a_manager_sees_of_a_shared_agent_the_own_queues_alone(

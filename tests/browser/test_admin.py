@@ -183,6 +183,19 @@ async def test_so_are_forms_and_lists(desk: Desk) -> None:
     assert wrong == []
 
 
+async def test_a_period_is_filled_in_by_keyboard(desk: Desk) -> None:
+    await desk.comes_as("mona")
+    await desk.open("/admin/helpdesk/transcript/")
+    listed = desk.page.locator("#result_list tbody tr")
+    for since, count in (("2026-05-05", 0), ("2026-05-04", 1)):
+        await desk.page.get_by_label("From", exact=True).focus()
+        await desk.page.keyboard.type(f"{since[5:7]}{since[8:]}{since[:4]}")
+        async with desk.page.expect_navigation(url=f"**since={since}**"):
+            await desk.page.keyboard.press("Enter")
+        assert await listed.count() == count
+    assert desk.complaints == []
+
+
 async def test_a_customers_script_never_runs(desk: Desk) -> None:
     await desk.comes_as("mona")
     for address in (
