@@ -87,7 +87,9 @@ class Lines(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = self.result_list.only(*COLUMNS)
+        rows = self.result_list.only(*COLUMNS)
+        # To find nothing, all was looked through already.
+        self.result_list = rows if self.result_count else rows.none()
 
 
 @admin.register(Transcript)

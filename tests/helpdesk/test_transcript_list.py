@@ -87,6 +87,16 @@ def test_nothing_looks_for_the_days_there_are(office: Office, manager: Client) -
         assert "DISTINCT" not in sql
 
 
+def test_what_nobody_has_is_looked_for_once(office: Office, manager: Client) -> None:
+    many(office, 60)
+    looks = [
+        sql
+        for sql in asked(manager, "outcome__exact=expired")
+        if 'FROM "helpdesk_conversation"' in sql
+    ]
+    assert len(looks) == 1
+
+
 def test_what_is_skipped_is_not_read(office: Office, manager: Client) -> None:
     """The opening words of a thousand rows that are not on the page, say."""
     many(office, 120)
