@@ -7,12 +7,17 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate, pairwise
+from typing import Any
 
 import pytest
+from daphne.ws_protocol import WebSocketFactory
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.protocol import Protocol
-from twisted.internet.testing import MemoryReactor
+from twisted.internet.testing import MemoryReactor, StringTransport
 
-from helpdesk.transport import PromptTransport
+from helpdesk.transport import PromptTransport, Socket, unmasked
 
 Ends = tuple[PromptTransport, socket.socket, MemoryReactor]
 
@@ -98,3 +103,94 @@ async def test_nothing_is_written_after_the_end(ends: Ends) -> None:
     await turn()
     with pytest.raises(BlockingIOError):
         there.recv(100)
+
+
+# --- frames
+
+
+class Autobahns(Socket):
+    """Without our shortcut."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self._dataReceived(data)
+
+
+def opened(kind: type[Socket]) -> Socket:
+    """A connection past its handshake."""
+    factory = WebSocketFactory(None)
+    factory.setProtocolOptions(maxMessagePayloadSize=MOST, failByDrop=False)
+    socket = kind()
+    socket.factory = factory
+    socket.application_queue = asyncio.Queue()
+    socket.muted, socket.websocket_version = False, 13
+    socket.client_addr = socket.path = ""
+    transport = StringTransport()
+    transport.registerProducer(socket, streaming=True)
+    socket.makeConnection(transport)
+    socket.state = socket.STATE_OPEN
+    socket.inside_message, socket.current_frame = False, None
+    return socket
+
+
+def heard(kind: type[Socket], pieces: list[bytes]) -> tuple[list[Any], bytes, Any]:
+    """What the application is told, what the client is, and how the socket stands."""
+    socket = opened(kind)
+    for piece in pieces:
+        socket.dataReceived(piece)
+    queue = socket.application_queue
+    told = [queue.get_nowait() for _ in range(queue.qsize())]
+    return told, socket.transport.value(), socket.state
+
+
+MOST = 70_000
+kinds = st.sampled_from([0x81, 0x81, 0x81, 0x82, 0x01, 0x00, 0x80, 0x89, 0x8A, 0xC1])
+payloads = st.one_of(
+    st.text(max_size=200).map(str.encode),
+    st.binary(max_size=300),
+    st.sampled_from([125, 126, 127, 65_535, 65_536, MOST, MOST + 1]).map(bytes),
+)
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> bytes:
+    """As clients send them, and as they should not."""
+    payload, mask = draw(payloads), draw(st.binary(min_size=4, max_size=4))
+    length = len(payload)
+    widths = [0] if length < 126 else []
+    widths += [2] if length < 65_536 else []
+    width = draw(st.sampled_from([*widths[:1], *widths, 8]))
+    short = length if not width else {2: 126, 8: 127}[width]
+    is_masked = draw(st.integers(0, 9)) > 0
+    head = bytes((draw(kinds), short | (0x80 if is_masked else 0)))
+    head += length.to_bytes(width) if width else b""
+    return head + (mask + unmasked(mask, payload) if is_masked else payload)
+
+
+@given(st.lists(frames(), min_size=1, max_size=5), st.data())
+@settings(max_examples=300, deadline=None)
+def test_the_shortcut_hears_what_autobahn_does(
+    said: list[bytes], data: st.DataObject
+) -> None:
+    stream = b"".join(said)
+    between = st.sampled_from(list(accumulate(map(len, said))))
+    anywhere = st.integers(0, len(stream))
+    cuts = data.draw(st.lists(between | anywhere, max_size=6).map(sorted))
+    pieces = [stream[a:b] for a, b in pairwise([0, *cuts, len(stream)])]
+    assert heard(Socket, pieces) == heard(Autobahns, pieces)
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536, 200_000])
+def test_what_we_say_is_framed_as_autobahn_does(length: int) -> None:
+    text = "é" * (length // 2) + "e" * (length % 2)
+    ours, theirs = opened(Socket), opened(Socket)
+    ours.serverSend(text)
+    theirs.sendMessage(text.encode())
+    assert ours.transport.value() == theirs.transport.value()
+
+
+def test_a_whole_text_takes_the_shortcut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise nothing above would be compared."""
+    monkeypatch.setattr(Socket, "_dataReceived", None)
+    frame = b"\x81\x82" + b"abcd" + unmasked(b"abcd", b"hi")
+    told, _, _ = heard(Socket, [frame + frame])
+    assert [event["text"] for event in told] == ["hi", "hi"]
