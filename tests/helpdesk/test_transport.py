@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactor, StringTransport
 
-from helpdesk.transport import PromptTransport, Socket, unmasked
+from helpdesk.transport import PromptTransport, Socket, text_at, unmasked
 
 Ends = tuple[PromptTransport, socket.socket, MemoryReactor]
 
@@ -179,6 +179,22 @@ def test_the_shortcut_hears_what_autobahn_does(
     assert heard(Socket, pieces) == heard(Autobahns, pieces)
 
 
+WHOLE = b"\x81\x82abcd" + unmasked(b"abcd", b"hi")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"\x81" + bytes((0x80 | len(WHOLE),)) + b"mask", WHOLE],  # is the payload
+        [b"\x81", b"\x81\x80\x00\x00\x00e"],  # is the rest of the head, and a letter
+        [b"\x01\x81mask" + b"m", WHOLE],  # comes within another text
+    ],
+)
+def test_what_looks_like_a_text_and_is_none(pieces: list[bytes]) -> None:
+    assert text_at(pieces[-1], 0)
+    assert heard(Socket, pieces) == heard(Autobahns, pieces)
+
+
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536, 200_000])
 def test_what_we_say_is_framed_as_autobahn_does(length: int) -> None:
     text = "é" * (length // 2) + "e" * (length % 2)
@@ -191,6 +207,5 @@ def test_what_we_say_is_framed_as_autobahn_does(length: int) -> None:
 def test_a_whole_text_takes_the_shortcut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise nothing above would be compared."""
     monkeypatch.setattr(Socket, "_dataReceived", None)
-    frame = b"\x81\x82" + b"abcd" + unmasked(b"abcd", b"hi")
-    told, _, _ = heard(Socket, [frame + frame])
+    told, _, _ = heard(Socket, [WHOLE + WHOLE])
     assert [event["text"] for event in told] == ["hi", "hi"]
