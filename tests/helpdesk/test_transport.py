@@ -186,6 +186,7 @@ WHOLE = b"\x81\x82abcd" + unmasked(b"abcd", b"hi")
     "pieces",
     [
         [b"\x81" + bytes((0x80 | len(WHOLE),)) + b"mask", WHOLE],  # is the payload
+        [b"\x89" + bytes((0x80 | len(WHOLE),)) + b"mask", WHOLE],  # is a ping's
         [b"\x81", b"\x81\x80\x00\x00\x00e"],  # is the rest of the head, and a letter
         [b"\x01\x81mask" + b"m", WHOLE],  # comes within another text
     ],
