@@ -159,8 +159,14 @@ class CustomerVoice(Voice):
             raise Forbidden from None
 
     @property
-    def author(self) -> protocol.Author:
-        return protocol.Author("customer", str(self.person), self.visitor.name)
+    def visitor(self) -> identity.Visitor:
+        return self._visitor
+
+    @visitor.setter
+    def visitor(self, visitor: identity.Visitor) -> None:
+        self._visitor = visitor
+        id = str(visitor.customer_id)
+        self.author = protocol.Author("customer", id, visitor.name)
 
     async def end(self, frame: protocol.CustomerEnd) -> bytes:
         return await self._once(frame.id, conversations.end_by_customer, frame)

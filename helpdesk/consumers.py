@@ -13,7 +13,7 @@ import logging
 import random
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
@@ -72,7 +72,7 @@ class DeskConsumer:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self._never_waits = is_daphnes(send)
+        self._write = daphnes(send)
         self._buffered = buffer_of(send)
         self._outbox: deque[bytes] = deque()
         self._most_unsent = UNSENT_BYTES
@@ -306,16 +306,16 @@ class DeskConsumer:
         if self._unsent > self._most_unsent or len(self._outbox) > UNSENT_FRAMES:
             self.dismiss(DOES_NOT_READ)
         elif self._pumping is None:
-            if self._never_waits and not self.batch:
-                self._send_all()
+            if self._write and not self.batch:
+                self._send_all(self._write)
             else:
                 self._pumping = self.loop.create_task(self._pump())
 
-    def _send_all(self) -> None:
+    def _send_all(self, write: Callable[[str], None]) -> None:
         """Without a task, which costs as much as the sending."""
         try:
             while self._outbox and not self._closed:
-                finish(self._send(self._next()))
+                write(self._next())
         except Exception as error:  # noqa: BLE001 (the transport is gone; so is the socket)
             log.debug("not sent: %r", error)
         self._unsent = 0
@@ -325,7 +325,7 @@ class DeskConsumer:
     async def _pump(self) -> None:
         try:
             while self._outbox and not self._closed:
-                await self._send(self._next())
+                await self._send({"type": "websocket.send", "text": self._next()})
                 self._unsent = sum(map(len, self._outbox)) if self._outbox else 0
             if self._buffered() > self._most_unsent:
                 await self.close(DOES_NOT_READ)
@@ -334,7 +334,7 @@ class DeskConsumer:
         finally:
             self._pumping = None
 
-    def _next(self) -> dict[str, Any]:
+    def _next(self) -> str:
         """What waits, as one text where the client takes that."""
         self.sent_at = self.loop.time()
         if self.batch:
@@ -344,7 +344,7 @@ class DeskConsumer:
         else:
             tally.frames_out += 1
             text = self._outbox.popleft()
-        return {"type": "websocket.send", "text": text.decode()}
+        return text.decode()
 
     def dismiss(self, code: int) -> None:
         """The hub tells this socket to close."""
@@ -413,20 +413,20 @@ def _count_left(code: int | None) -> None:
 BEAT = protocol.encode(protocol.Beat())
 
 
-def is_daphnes(send: Send) -> bool:
-    """Daphne's `send` is a coroutine that never waits for anything."""
+def daphnes(send: Send) -> Callable[[str], None] | None:
+    """Daphne's `send` is a coroutine that never waits for anything: this is what it
+    does, without the coroutine. None under another server."""
     daphne = sys.modules.get("daphne.server")  # to import it is to choose a loop
     owner = getattr(getattr(send, "func", None), "__self__", None)
-    return daphne is not None and isinstance(owner, daphne.Server)
+    if daphne is None or not isinstance(owner, daphne.Server):
+        return None
+    protocol = cast(Any, send).args[0]
 
+    def write(text: str) -> None:
+        if protocol.state == protocol.STATE_OPEN:
+            protocol.serverSend(text)
 
-def finish(sending: Awaitable[None]) -> None:
-    """Run a coroutine that never waits."""
-    try:
-        cast(Coroutine[Any, Any, None], sending).send(None)
-    except StopIteration:
-        return
-    raise RuntimeError("it waits")
+    return write
 
 
 def buffer_of(send: Send) -> Callable[[], int]:

@@ -88,14 +88,6 @@ class Server(Daphne):  # type: ignore[misc]
         port.transport = PromptTransport
         return port
 
-    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Never waits (consumers.finish)."""
-        if message["type"] == "websocket.send" and message.get("text"):
-            if protocol.state == protocol.STATE_OPEN:
-                protocol.serverSend(message["text"])
-        else:
-            await super().handle_reply(protocol, message)
-
     def leave_on(self, *signals: signal.Signals) -> None:
         """Set by hand: a program that sh started in the background ignores SIGINT."""
         for number in signals:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 
 from .. import hub, protocol, uploads, writer
@@ -13,6 +14,8 @@ from ..errors import AttachmentUnknown, Empty, TooLong
 from ..models import Conversation, Message
 from ..protocol import wire_time
 from .telling import staff_audiences
+
+as_text: Callable[[UUID], str] = msgspec.to_builtins  # several times faster than str
 
 
 class Acked(NamedTuple):
@@ -36,7 +39,7 @@ async def post(
         publish_post(post, stored, author, skip)
     ack = protocol.PostAck(
         id=post.client_id,
-        conversation=str(stored.conversation),
+        conversation=as_text(stored.conversation),
         seq=stored.seq,
         notes=None if post.author == "customer" else stored.notes,
         at=wire_time(stored.at),
@@ -49,7 +52,7 @@ def check_text(text: str, attachments: Collection[object], author: str) -> None:
     most = text_limit(author)
     if len(text) > most:
         raise TooLong(f"text: at most {most:,} characters.")
-    if len(attachments) > settings.HELPDESK_ATTACHMENTS:
+    if attachments and len(attachments) > settings.HELPDESK_ATTACHMENTS:
         raise TooLong(f"attachments: at most {settings.HELPDESK_ATTACHMENTS} files.")
     if not attachments and not text.strip():
         raise Empty
@@ -69,8 +72,8 @@ def publish_post(
     skip: hub.Listener | None,
 ) -> None:
     """Customer, holder and watchers hear a message; a note only the latter two."""
-    where, customer = str(stored.conversation), str(stored.customer)
-    agent = str(stored.agent) if stored.agent else None
+    where, customer = as_text(stored.conversation), as_text(stored.customer)
+    agent = as_text(stored.agent) if stored.agent else None
     # Every process hears the first event, so that the second need not tell it again.
     mark = hub.Mark(
         where,

@@ -23,6 +23,7 @@ from .plan import Answer, Answered, Later, Post, Stored
 POSTS = 5_000  # that may wait; at a few thousand a second that is about a second
 BYTES = 16 * 1024 * 1024  # of text that may wait
 BATCH = 500  # posts a transaction: larger ones are no faster, and hold locks longer
+TURNS = 3  # of the loop, as long as each brings more posts for a batch
 PATIENCE_SECONDS = 10  # then a post is refused: its client waits no longer for an ack
 REST_SECONDS = (0.02, 1.0)  # the first and the longest rest while the database is away
 
@@ -148,9 +149,20 @@ class Line:
     async def _work(self) -> None:
         try:
             while self._waiting:
+                await self._gather()
                 await self._commit(self._take())
         finally:
             self._worker = None
+
+    async def _gather(self) -> None:
+        """What the loop has read already goes along, since a batch costs as much as
+        many of its posts. A few turns are less than a millisecond."""
+        before = 0
+        for _ in range(TURNS):
+            if not before < len(self._waiting) < self._limit:
+                return
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     def _take(self) -> list[Waiting]:
         batch: list[Waiting] = []

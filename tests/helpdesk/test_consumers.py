@@ -355,7 +355,7 @@ async def test_daphnes_send_shows_its_transport_to_both_consumers(shop: Shop) ->
         assert isinstance(transport.dataBuffer, bytes)
         assert isinstance(transport._tempDataLen, int)
         await eventually(lambda served=served: served._buffered() == 0)
-        assert served._never_waits
+        assert served._write
 
 
 async def deaf(shop: Shop) -> ClientConnection:
@@ -412,7 +412,7 @@ async def test_who_is_behind_for_a_minute_is_closed(shop: Shop) -> None:
 async def test_500_frames_in_one_turn_are_too_many_to_wait(shop: Shop) -> None:
     slow = await shop.customer()
     served = shop.served(slow)
-    served._never_waits = False  # as under another server
+    served._write = None  # as under another server
 
     async def talk_at_her() -> None:
         for _ in range(consumers.UNSENT_FRAMES + 1):

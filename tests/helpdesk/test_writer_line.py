@@ -90,6 +90,27 @@ async def test_what_waits_is_stored_together(line: Line, shelf: Shelf) -> None:
     assert shelf.batches == [["a", "b", "c"]]
 
 
+async def test_what_the_next_turn_brings_goes_along(line: Line, shelf: Shelf) -> None:
+    first = asyncio.create_task(line.add(says("a")))
+    await turn()
+    second = asyncio.create_task(line.add(says("b")))
+    await asyncio.gather(first, second)
+    assert shelf.batches == [["a", "b"]]
+
+
+async def test_a_post_does_not_wait_for_all_that_come_after_it(
+    line: Line, shelf: Shelf
+) -> None:
+    first = asyncio.create_task(line.add(says("first")))
+    later = []
+    while not first.done():
+        later.append(asyncio.create_task(line.add(says("later"))))
+        await turn()
+    assert shelf.batches[0][0] == "first"
+    assert len(shelf.batches[0]) <= 5
+    await asyncio.gather(*later)
+
+
 async def test_what_comes_meanwhile_makes_the_next_batch(
     line: Line, shelf: Shelf
 ) -> None:
@@ -209,7 +230,8 @@ async def test_a_socket_that_leaves_during_the_commit_spoils_nothing(
     shelf.open.clear()
     gone, stays = post_all(line, "ab")
     await turn()
-    await turn()
+    while line.waiting:
+        await turn()
     gone.cancel()
     await turn()
     shelf.open.set()
