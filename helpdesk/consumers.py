@@ -12,7 +12,6 @@ import asyncio
 import logging
 import random
 import sys
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, cast
 from uuid import UUID
@@ -74,25 +73,25 @@ class DeskConsumer:
         self._send = send
         self._write = daphnes(send)
         self._buffered = buffer_of(send)
-        self._outbox: deque[bytes] = deque()
+        self._outbox: list[bytes] = []  # nearly always of none or one
         self._most_unsent = UNSENT_BYTES
         self._unsent = 0
         self._behind_since: float | None = None
         self._pumping: asyncio.Task[None] | None = None
         self._held: list[bytes] | None = None
-        self._bad: deque[float] = deque(maxlen=BAD_FRAMES_A_MINUTE)
+        self._bad: list[float] = []
         self._frames = limits.Bucket(FRAMES_A_SECOND, FRAMES_BURST)
-        self._audiences: set[str] = set()
+        self._audiences: tuple[str, ...] = ()
         self._counted: list[tuple[str, str]] = []
         self._closed = False
-        self.present: set[UUID] = set()  # as whom this socket counts
+        self.present: tuple[UUID, ...] = ()  # as whom this socket counts
         self.said_hello = False
         self.batch = False
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await cls(scope, receive, send).run()
+        def application(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return cls(scope, receive, send).run()
 
         return application
 
@@ -115,11 +114,11 @@ class DeskConsumer:
         """The socket is gone, as which this person was present."""
 
     def join(self, *audiences: str) -> None:
-        self._audiences.update(audiences)
+        self._audiences = (*{*self._audiences, *audiences},)
         self.desk.hub.join(self, *audiences)
 
     def unjoin(self, *audiences: str) -> None:
-        self._audiences.difference_update(audiences)
+        self._audiences = (*{*self._audiences}.difference(audiences),)
         self.desk.hub.leave(self, *audiences)
 
     async def arrive(self, person: UUID) -> bool:
@@ -128,7 +127,7 @@ class DeskConsumer:
         await self.desk.ready()
         if person in self.present or self._closed:
             return False
-        self.present.add(person)
+        self.present += (person,)
         return await self.desk.arrive(person)
 
     def count(self, key: tuple[str, str], most: int) -> None:
@@ -248,10 +247,9 @@ class DeskConsumer:
         tally.refused[bad.code] += 1
         log.info("bad frame: %s", bad.detail)
         now = self.loop.time()
-        self._bad.append(now)
+        self._bad = [each for each in self._bad if each > now - 60] + [now]
         self.say(protocol.refusal(bad, id))
-        full = len(self._bad) == BAD_FRAMES_A_MINUTE
-        if full and self._bad[0] > now - 60:
+        if len(self._bad) == BAD_FRAMES_A_MINUTE:
             raise Close(BAD_FRAMES)
 
     # --- hello
@@ -339,11 +337,11 @@ class DeskConsumer:
         self.sent_at = self.loop.time()
         if self.batch:
             tally.frames_out += len(self._outbox)
-            text = protocol.batch(list(self._outbox))
+            text = protocol.batch(self._outbox)
             self._outbox.clear()
         else:
             tally.frames_out += 1
-            text = self._outbox.popleft()
+            text = self._outbox.pop(0)
         return text.decode()
 
     def dismiss(self, code: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from ipaddress import ip_address
 from typing import Any
 
@@ -56,17 +56,17 @@ class Door:
         self.proxies = proxies
         self.loopback_only = loopback_only
 
-    async def __call__(
+    def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    ) -> Awaitable[None]:
+        """No coroutine of its own, which would live as long as a socket."""
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError(scope["type"])
         log.begin()
         known: dict[str, Any] = dict(scope)
         headers: Headers = list(scope["headers"])
         if self.loopback_only and not from_here(headers, known.get("client")):
-            await refuse(known["type"], send)
-            return
+            return refuse(known["type"], send)
         # Daphne believes this header from anybody and puts it before every redirect.
         # It drops the header itself and leaves its value in root_path.
         known["root_path"] = ""
@@ -75,7 +75,7 @@ class Door:
             known["headers"] = with_own_host(known["headers"])
         if self.proxies:
             believe_proxies(known, headers, self.proxies)
-        await self.application(known, receive, send)  # type: ignore[arg-type]
+        return self.application(known, receive, send)  # type: ignore[arg-type]
 
 
 def from_here(headers: Headers, client: Iterable[Any] | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,13 +50,13 @@ class StaticFiles:
             log.warning("no static files in %s: run manage.py collectstatic", root)
         self.files: dict[str, Any] = files.files
 
-    async def __call__(
+    def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    ) -> Awaitable[None]:
+        """No coroutine of its own, which would live as long as a socket."""
         if scope["type"] == "http" and (file := self.files.get(scope["path"])):
-            await respond(file, scope, send)
-        else:
-            await self.application(scope, receive, send)
+            return respond(file, scope, send)
+        return self.application(scope, receive, send)
 
 
 async def respond(file: Any, scope: HTTPScope, send: ASGISendCallable) -> None:

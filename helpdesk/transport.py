@@ -58,7 +58,10 @@ class Request(WebRequest):  # type: ignore[misc]
         wanted = self.requestHeaders.getRawHeaders(b"sec-websocket-protocol", [])
         if not b"".join(wanted).isascii():
             self.requestHeaders.removeHeader(b"sec-websocket-protocol")
-        return super().process()
+        answering = super().process()
+        if self.transport is None:  # it was a handshake: a Socket has the connection
+            self.channel.requests.clear()  # or this would live as long
+        return answering
 
 
 TOO_BIG = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n"
@@ -85,6 +88,13 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         super().__init__()
         self._pings = Bucket(PINGS_A_SECOND, PINGS_BURST)
         self._waits = False
+
+    def onOpen(self) -> None:
+        """What the handshake has left is a quarter of an idle socket's memory."""
+        super().onOpen()
+        self.http_request_data = self.http_response_data = None
+        self.http_headers = self.request.headers = {}
+        self.websocket_extensions = self.request.extensions = []
 
     def onPing(self, payload: bytes) -> None:
         """Each is answered, also to somebody who reads no answers."""

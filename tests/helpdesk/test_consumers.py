@@ -178,7 +178,7 @@ async def test_ten_bad_frames_in_more_than_a_minute_do_not(shop: Shop) -> None:
     for _ in range(9):
         await refusal_of(cora, "{")
     served = shop.served(cora)
-    served._bad = type(served._bad)((at - 61 for at in served._bad), 10)
+    served._bad = [at - 61 for at in served._bad]
     await refusal_of(cora, "{")
     await cora.heard_so_far()
 
