@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Any
 
 import pytest
@@ -37,7 +38,10 @@ class Knock:
             self.sent.append(message)
 
         door: Any = Door(application, proxies=proxies, loopback_only=loopback_only)
-        asyncio.run(door(self.scope, None, send))
+        # In a context of its own, as a server's task: what is logged later is not its.
+        contextvars.Context().run(
+            lambda: asyncio.run(door(self.scope, None, send)),
+        )
         return self
 
     @property
