@@ -19,7 +19,7 @@ from .cases import CASES
 from .processes import cpu_seconds, resident_kib
 from .services import Server, running
 from .sockets import agent, customer, newcomer, open_all, stay
-from .stage import START, Stage, keep, office, pair_up, stage
+from .stage import START, Stage, arrive, keep, office, pair_up, stage
 
 SOCKETS, SECONDS = 5_000, 60
 TALKS_AN_AGENT = 49  # so that one socket in fifty is an agent's
@@ -79,6 +79,8 @@ async def product(at: Stage, count: int, seconds: float) -> dict[str, Any]:
     """Agents, then the customers whom they hold, each with a conversation."""
     agents, talks = await asyncio.to_thread(fill, count)
     people = [customer(each) for each in talks]
+    # As after a cut: they were here a moment ago, and nobody misses them yet.
+    await asyncio.to_thread(arrive, [each.customer_id for each in talks])
     with running(START, at.environment) as server:
         warm, _ = await open_all(server.url, [agents[0], people[0]])
         before = resident_kib([server.pid])

@@ -56,7 +56,7 @@ def drain() -> dict[str, Any]:
 
     queue, agents = office("drain", MANY_AGENTS, CAPACITY)
     line = [wait(queue) for _ in range(LONG_LINE)]
-    process = arrive(agents)
+    process = arrive(agent.pk for agent, _ in agents)
     began = time.perf_counter()
     batches, given = [], pairing.DRAIN
     while given == pairing.DRAIN:

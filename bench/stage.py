@@ -10,7 +10,7 @@ import os
 import statistics
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,15 +123,14 @@ def office(key: str, count: int, capacity: int) -> tuple[Any, list[Any]]:
     return queue, agents
 
 
-def arrive(agents: list[Any]) -> uuid.UUID:
+def arrive(people: Iterable[uuid.UUID]) -> uuid.UUID:
     """They are connected, as far as the leases tell."""
     from helpdesk import presence
     from helpdesk.models import new_id
 
     process = new_id()
     presence.renew(process)
-    for agent, _ in agents:
-        presence.arrive(process, agent.pk)
+    presence.arrive_all(process, people)
     return process
 
 
