@@ -20,6 +20,7 @@ from django.db import (
     DEFAULT_DB_ALIAS,
     IntegrityError,
     InterfaceError,
+    NotSupportedError,
     OperationalError,
     connection,
     connections,
@@ -35,7 +36,8 @@ T = TypeVar("T")
 READERS = 4
 WRITERS = 4
 TRIES = 4  # of a transaction that met a deadlock or a serialization failure
-RETRY_STATES = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
+# PostgreSQL: serialization failure, deadlock, a plan of before a migration
+RETRY_STATES = ("40001", "40P01", "0A000")
 
 
 class Outdated(Exception):
@@ -150,7 +152,7 @@ def _committed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
         except Outdated as outdated:
             if not left:
                 raise Overloaded from outdated
-        except OperationalError as error:
+        except (OperationalError, NotSupportedError) as error:
             undone = getattr(error.__cause__, "sqlstate", None) in RETRY_STATES
             if not (undone and left):
                 raise

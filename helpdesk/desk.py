@@ -28,6 +28,7 @@ from . import (
     snapshots,
 )
 from .database import db_now, in_transaction, reading, writing
+from .errors import Overloaded
 from .log import nobody
 from .together import Together
 
@@ -62,8 +63,8 @@ class Desk:
         self._numbers = itertools.count()
         self._closed = False
         self._nobody = nobody()
-        self._settled = Together(self._settle, in_transaction)
-        self.customer_moved = Together(clock.customers_moved, writing)
+        self._settled = Together(self._settle, in_transaction, serial=True)
+        self.customer_moved = Together(clock.customers_moved, writing, serial=True)
         self._first_renewal = self._loop.create_task(self._renew())
         self._background = [
             self._loop.create_task(_every(seconds, act), name=f"desk-{act.__name__}")
@@ -89,12 +90,14 @@ class Desk:
         await asyncio.shield(self._first_renewal)
 
     async def arrive(self, person: UUID) -> bool:
-        """Count a socket; True when it is the person's first here, and stored."""
+        """Count a socket, and store it unless another of this person is stored. True
+        when it is the person's first here."""
         await self.ready()
-        if not self.present.first(person):
-            return False
-        await self._settled(person)
-        return True
+        first = self.present.first(person)
+        if person not in self.present.stored:
+            await self._settled(person)
+            self.present.note_stored(person)
+        return first
 
     async def leave(self, person: UUID) -> bool:
         """Count one less. True when the person is now connected nowhere."""
@@ -103,9 +106,14 @@ class Desk:
     def _settle(self, people: Sequence[UUID]) -> list[bool]:
         """Store whether they are here, as it is by now: who comes and goes quickly is
         settled in that order. Who is connected nowhere?"""
+        process = self.present.process
+        if not presence.is_known(process):
+            self._on_loop(lambda: self._begin("renew", self._renew))
+            raise Overloaded
+        presence.lock(process, people)
         here = {each for each in people if self.present.sockets(each)}
-        presence.arrive_all(self.present.process, here)
-        gone = presence.leave_all(self.present.process, set(people) - here)
+        presence.arrive_all(process, here)
+        gone = presence.leave_all(process, set(people) - here)
         return [each in gone for each in people]
 
     def later(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
@@ -239,6 +247,9 @@ class Desk:
         )
         if down:
             await in_transaction(lambda: clock.forgive(db_now()))
+        process, people = self.present.process, self.present.people()
+        astray = await reading(presence.astray, process, people)
+        await asyncio.gather(*map(self._settled, astray))
 
     async def _vouch(self) -> None:
         await in_transaction(presence.vouch, self.present.process)

@@ -28,10 +28,11 @@ POLL_SECONDS = 60  # past a long poll's last answer
 
 class Present:
     """This process's part: how many sockets each person has here. Only counts; the
-    caller stores what `first` and `last` say."""
+    caller stores what `first` and `last` say, and notes whose arrival is stored."""
 
     def __init__(self) -> None:
         self.process = new_id()
+        self.stored: set[UUID] = set()
         self._sockets: Counter[UUID] = Counter()
 
     def first(self, person: UUID) -> bool:
@@ -45,7 +46,13 @@ class Present:
         if self._sockets[person] > 0:
             return False
         del self._sockets[person]
+        self.stored.discard(person)
         return True
+
+    def note_stored(self, person: UUID) -> None:
+        """Unless they have left meanwhile."""
+        if person in self._sockets:
+            self.stored.add(person)
 
     def sockets(self, person: UUID) -> int:
         return self._sockets[person]
@@ -144,11 +151,35 @@ def leave(process: UUID, person: UUID) -> bool:
 def leave_all(process: UUID, people: Iterable[UUID]) -> set[UUID]:
     """Idempotent. Which of them are now connected nowhere."""
     gone = set(people)
-    _lock(process, gone)  # in the order in which `kept` does
+    lock(process, gone)
     Connection.objects.filter(process_id=process, person__in=gone).delete()
     return gone - connected(gone)
 
 
+def lock(process: UUID, people: Iterable[UUID]) -> None:
+    """What is stored of these people here, in the order in which `kept` locks it."""
+    _lock(process, people)
+
+
+def is_known(process: UUID) -> bool:
+    """Or has it been swept, since it was silent for too long?"""
+    return bool(_known(process))
+
+
+def astray(process: UUID, here: Iterable[UUID]) -> set[UUID]:
+    """Who has a socket here and is not stored so, or the other way round: an arrival or
+    an end that could not be stored."""
+    return set(_stored(process)) ^ set(here)
+
+
+_known = Written(
+    lambda process: ServerProcess.objects.filter(pk=process).values_list("pk")
+)
+_stored = Written(
+    lambda process: Connection.objects.filter(
+        process_id=process, until=None
+    ).values_list("person", flat=True)
+)
 _lock = Written(
     lambda process, people: (
         Connection.objects.filter(process_id=process, person__in=people)

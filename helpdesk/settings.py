@@ -130,6 +130,13 @@ else:
     _database["CONN_HEALTH_CHECKS"] = True
     # What is asked again and again (written.py), and only that, is planned once.
     _database["OPTIONS"]["prepare_threshold"] = 2
+    # A server that vanished without a word is found out within seconds.
+    _database["OPTIONS"] = {
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,  # milliseconds
+    } | _database["OPTIONS"]
     # A request's thread ends with it, so a kept connection would be lost with the
     # thread: requests take theirs from a pool. Development reloads too often for it.
     if not DEBUG:

@@ -20,7 +20,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import NotSupportedError, connection
 from django.db.models import (
     BigIntegerField,
     CharField,
@@ -108,6 +108,18 @@ class Written(Generic[T]):
         filled = [_filled(each) for each in arguments]
         if any(each == () for each in filled):
             return []
+        try:
+            return self._ask(filled)
+        except NotSupportedError:
+            # A migration has changed what a plan was made for (PostgreSQL's 0A000). In
+            # a transaction ROLLBACK forgets it, and database.py begins anew.
+            if connection.in_atomic_block:
+                raise
+            with connection.cursor() as cursor:
+                cursor.execute("DEALLOCATE ALL")
+            return self._ask(filled)
+
+    def _ask(self, filled: Sequence[Any]) -> list[T]:
         queryset, compiler, sql = self._form(filled)
         asked = copy.copy(compiler)
         answer = sql.words, sql.given(filled)
@@ -157,6 +169,7 @@ class _Preparing:
 
         here: Any = connection  # of which Django's types know less
         cursor: Any = ServerBindingCursor
+        here.close_if_health_check_failed()
         here.ensure_connection()
         with here.wrap_database_errors:
             return here._prepare_cursor(cursor(here.connection))

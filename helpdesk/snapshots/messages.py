@@ -138,15 +138,17 @@ def _is_stale(known: Known | None, rows: Sequence[Message], staff: bool) -> bool
 
 
 def _in_spans(spans: Sequence[Span], staff: bool) -> list[list[Message]]:
-    found: dict[UUID, list[Message]] = {}
+    """Each in its order. Spans of one conversation may overlap."""
+    found: dict[UUID, dict[int, Message]] = {each.conversation: {} for each in spans}
     for begin in range(0, len(spans), SPANS):
         for row in _spanned[staff](*zip(*spans[begin : begin + SPANS], strict=True)):
-            found.setdefault(row.conversation_id, []).append(row)
+            found[row.conversation_id][_number(row, staff)] = row
     return [
         [
-            row
-            for row in found.get(span.conversation, ())
-            if span.first <= _number(row, staff) <= span.last
+            rows[number]
+            for rows in (found[span.conversation],)
+            for number in sorted(rows)
+            if span.first <= number <= span.last
         ]
         for span in spans
     ]

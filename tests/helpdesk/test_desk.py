@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from helpdesk import desk as desks
 from helpdesk import hub, pairing, presence
+from helpdesk.errors import Overloaded
+from helpdesk.models import ServerProcess
 from tests.people import PATIENCE_SECONDS
 from tests.shop import Shop, eventually, stored
 
@@ -101,3 +104,77 @@ async def test_who_comes_back_while_their_going_is_stored_is_here(
     monkeypatch.setattr(presence, "leave_all", leave_late)
     await asyncio.to_thread(shop.server.do, comes_and_goes())
     assert await stored(presence.connected, [dora]) == {dora}
+
+
+def fail_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """The database is away when somebody's coming or going is to be stored."""
+    settled, failed = shop.desk._settled, []
+    cross = settled._cross
+
+    async def fails(*args: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise Overloaded
+        return await cross(*args)
+
+    monkeypatch.setattr(settled, "_cross", fails)
+    return failed
+
+
+async def test_an_end_that_could_not_be_stored_is_found_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cora = await shop.customer()
+    await cora.starts("Hello?")
+    person = UUID(cora.welcome["customer"]["id"])
+    await eventually(lambda: person in shop.desk.present.stored)
+    failed = fail_once(shop, monkeypatch)
+    await cora.leave()
+    await eventually(lambda: failed and not shop.desk.present.sockets(person))
+    await shop.on_server(shop.desk._renew())
+    assert await stored(presence.connected, [person]) == set()
+
+
+async def test_an_arrival_that_could_not_be_stored_is_the_next_tabs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dora = uuid4()
+    desk = await quiet_desk(shop)
+    fail_once(shop, monkeypatch)
+
+    async def two_tabs() -> list[Any]:
+        tabs = desk.arrive(dora), desk.arrive(dora)
+        return [
+            *await asyncio.gather(*tabs, return_exceptions=True),
+            await desk.arrive(dora),
+        ]
+
+    one, two, three = await shop.on_server(two_tabs())
+    assert isinstance(one, Overloaded)
+    assert isinstance(two, Overloaded)
+    assert three is False
+    assert await stored(presence.connected, [dora]) == {dora}
+
+
+async def test_a_process_that_was_swept_is_stored_anew_before_anybody_comes(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    settle = presence.arrive_all
+
+    def arrive_all(process: UUID, people: Iterable[UUID]) -> None:
+        tried.append(1)
+        settle(process, people)
+
+    async def fifty_come() -> list[Any]:
+        coming = [desk.arrive(uuid4()) for _ in range(50)]
+        return await asyncio.gather(*coming, return_exceptions=True)
+
+    desk = await quiet_desk(shop)
+    await stored(ServerProcess.objects.all().delete)
+    monkeypatch.setattr(presence, "arrive_all", arrive_all)
+    came = await shop.on_server(fifty_come())
+    assert {type(each) for each in came} == {Overloaded}
+    assert not tried
+    await eventually(lambda: "renew" not in desk._once)
+    assert await stored(presence.is_known, desk.present.process)

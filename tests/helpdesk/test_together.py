@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from helpdesk import together as module
 from helpdesk.errors import Overloaded
 from helpdesk.together import MOST, Together, together
 
@@ -125,6 +126,55 @@ async def test_who_has_gone_keeps_nobody_from_their_answer() -> None:
     await slow.answer()
     assert await stays == 4
     assert gone.cancelled()
+
+
+@pytest.mark.parametrize("serial", [False, True])
+async def test_one_answer_that_is_stuck_holds_up_only_what_acts(
+    serial: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LATE_SECONDS", 0)
+    stuck = asyncio.Event()
+
+    async def cross(ask: Ask, questions: list[Any]) -> Sequence[Any]:
+        if 1 in questions:
+            await stuck.wait()
+        return ask(questions)
+
+    double = Together(doubled, cross, serial=serial)
+    first = asyncio.ensure_future(double(1))
+    await turns()
+    others = [asyncio.ensure_future(double(number)) for number in (2, 3)]
+    await asyncio.sleep(0.01)
+    assert [each.done() for each in others] == [not serial] * 2
+    last = asyncio.ensure_future(double(4))
+    await asyncio.sleep(0.01)
+    assert last.done() is not serial
+    stuck.set()
+    assert await asyncio.gather(first, *others, last) == [2, 4, 6, 8]
+    assert await double(5) == 10
+
+
+async def test_each_is_refused_by_an_exception_of_its_own() -> None:
+    """It is raised in their tasks, and would tell of all of them."""
+
+    async def away(ask: Ask, questions: list[Any]) -> Sequence[Any]:
+        raise Overloaded(retry_ms=7)
+
+    double = Together(doubled, away)
+    one, two = await all_of(double(1), double(2))
+    assert one is not two
+    assert one.retry_ms == two.retry_ms == 7
+
+
+async def test_what_ends_while_it_answers_leaves_nobody_waiting() -> None:
+    slow = Slow()
+    double = Together(doubled, slow.cross)
+    waits = asyncio.ensure_future(double(1))
+    await turns()
+    for task in asyncio.all_tasks() - {asyncio.current_task(), waits}:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits
 
 
 @pytest.mark.django_db
