@@ -200,8 +200,10 @@ def recognise(held: Sequence[tuple[Site, Token]]) -> list[Visitor]:
     """As `resolve`, of the holders of many tokens who show no proof. Only reads."""
     ids = [token.customer_id for _, token in held if not token.proven]
     unproven = {(each.site_id, each.pk): each for each in _by_id(ids)}
+    vouched = [(site, token.proven) for site, token in held if token.proven]
+    visitors = iter(_visitors_of(vouched))
     return [
-        _visitor_of(site, token.proven)
+        next(visitors)
         if token.proven
         else _unproven(token, unproven.get((site.pk, token.customer_id)))
         for site, token in held
@@ -246,15 +248,25 @@ def _vouched_for(site: Site, proven: Proven, token: Token | None) -> Visitor:
 
 
 def _visitor_of(site: Site, proven: Proven) -> Visitor:
-    (customer,) = _by_proof(site.pk, proven.external_id) or (None,)
-    return Visitor(
-        customer.pk if customer else _derived(site, proven), customer, proven
+    return _visitors_of([(site, proven)])[0]
+
+
+def _visitors_of(vouched: Sequence[tuple[Site, Proven]]) -> list[Visitor]:
+    found = _by_proof(
+        {site.pk for site, _ in vouched}, {proven.external_id for _, proven in vouched}
     )
+    known = {(each.site_id, each.external_id): each for each in found}
+    visitors = []
+    for site, proven in vouched:
+        customer = known.get((site.pk, proven.external_id))
+        id = customer.pk if customer else _derived(site, proven)
+        visitors.append(Visitor(id, customer, proven))
+    return visitors
 
 
 _by_proof = Written(
-    lambda site, external_id: Customer.objects.filter(
-        site_id=site, external_id=external_id
+    lambda sites, external_ids: Customer.objects.filter(
+        site_id__in=sites, external_id__in=external_ids
     )
 )
 

@@ -270,11 +270,7 @@ class Poller:
         if not self._holds(conversation):
             self.after = self.version = 0
         self.holds = str(conversation.pk)
-        messages, _more = snapshots.page(
-            conversation,
-            staff=False,
-            after=self.after,
-        )
+        messages, _more = snapshots.page(conversation, staff=False, after=self.after)
         return messages, conversation, snapshots.turn(conversation)
 
 

@@ -233,22 +233,19 @@ def customers_moved(ids: Sequence[UUID]) -> list[None]:
     return [None] * len(ids)
 
 
-_missed = Written(
-    lambda customers: (
-        _in_talk()
-        .filter(customer_id__in=customers, customer_gone_at__isnull=False)
-        .order_by("pk")
-        .values_list("pk", flat=True)
+def _open_of(*, missed: bool) -> Written[UUID]:
+    """What customers have open, who are missed there or are not."""
+    return Written(
+        lambda customers: (
+            _in_talk()
+            .filter(customer_id__in=customers, customer_gone_at__isnull=not missed)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
     )
-)
-_not_missed = Written(
-    lambda customers: (
-        _in_talk()
-        .filter(customer_id__in=customers, customer_gone_at=None)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-)
+
+
+_missed, _not_missed = _open_of(missed=True), _open_of(missed=False)
 
 
 def _set_gone(pks: Sequence[UUID], now: dt.datetime, *, gone: bool) -> None:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +20,7 @@ from django.conf import settings
 from . import database, desk, limits, protocol, writer
 from .errors import BadFrame, Overloaded, Refused
 from .log import known, nobody
+from .sending import Send, buffer_of, daphnes
 from .tally import tally
 from .voices import Voice
 
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # Close codes of the contract, §7.
 BAD_FRAMES, NOT_SIGNED_IN, FORBIDDEN, UNKNOWN_SITE = 4400, 4401, 4403, 4404
@@ -409,33 +408,6 @@ def _count_left(code: int | None) -> None:
 
 
 BEAT = protocol.encode(protocol.Beat())
-
-
-def daphnes(send: Send) -> Callable[[str], None] | None:
-    """Daphne's `send` is a coroutine that never waits for anything: this is what it
-    does, without the coroutine. None under another server."""
-    daphne = sys.modules.get("daphne.server")  # to import it is to choose a loop
-    owner = getattr(getattr(send, "func", None), "__self__", None)
-    if daphne is None or not isinstance(owner, daphne.Server):
-        return None
-    protocol = cast(Any, send).args[0]
-
-    def write(text: str) -> None:
-        if protocol.state == protocol.STATE_OPEN:
-            protocol.serverSend(text)
-
-    return write
-
-
-def buffer_of(send: Send) -> Callable[[], int]:
-    """How many bytes wait in the server's transport. Daphne's `send` never waits, so
-    only a look at its transport tells who does not read (a test guards this); other
-    servers make `send` wait, and then the outbox grows instead."""
-    arguments = getattr(send, "args", ())
-    transport = getattr(arguments[0], "transport", None) if arguments else None
-    if transport is None or not hasattr(transport, "_tempDataLen"):
-        return lambda: 0
-    return lambda: len(transport.dataBuffer) - transport.offset + transport._tempDataLen
 
 
 # --- looking after all sockets of the process

@@ -149,9 +149,11 @@ def leave(process: UUID, person: UUID) -> bool:
 
 
 def leave_all(process: UUID, people: Iterable[UUID]) -> set[UUID]:
-    """Idempotent. Which of them are now connected nowhere."""
+    """Idempotent. Which of them are now connected nowhere. Whoever changes several in
+    one transaction has to `lock` them first."""
     gone = set(people)
-    lock(process, gone)
+    if not gone:
+        return gone
     Connection.objects.filter(process_id=process, person__in=gone).delete()
     return gone - connected(gone)
 

@@ -23,7 +23,8 @@ LEVELS = {
     """,
     "rules": "hours pace",  # pure: values in, a value out
     "machinery": """
-        database hub limits newest pictures presence pulse together writer written
+        database hub limits newest pictures presence pulse sending together writer
+        written
     """,
     "what is shown": "uploads snapshots",
     "verbs": "conversations pairing supervising",

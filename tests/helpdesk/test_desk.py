@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -87,19 +87,24 @@ async def test_who_comes_back_while_their_going_is_stored_is_here(
 ) -> None:
     leave_all = presence.leave_all
 
-    def leave_late(process: UUID, people: Iterable[UUID]) -> set[UUID]:
-        came_back.wait(0.5)  # and what is stored of that overtakes us, if it may
+    def leave_late(process: UUID, people: Collection[UUID]) -> set[UUID]:
+        if people:
+            leaves.set()
+            # What is stored of the return overtakes us, if it may, or waits for us.
+            stored_or_waiting.wait(PATIENCE_SECONDS)
         return leave_all(process, people)
 
     async def comes_and_goes() -> None:
         await desk.arrive(dora)
         leaving = asyncio.ensure_future(desk.leave(dora))
-        await asyncio.sleep(0.1)
-        await desk.arrive(dora)
-        came_back.set()
-        await leaving
+        await asyncio.to_thread(leaves.wait, PATIENCE_SECONDS)
+        coming = asyncio.ensure_future(desk.arrive(dora))
+        while not (coming.done() or desk._settled._waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        stored_or_waiting.set()
+        await asyncio.gather(leaving, coming)
 
-    dora, came_back = uuid4(), threading.Event()
+    dora, leaves, stored_or_waiting = uuid4(), threading.Event(), threading.Event()
     desk = await quiet_desk(shop)
     monkeypatch.setattr(presence, "leave_all", leave_late)
     await asyncio.to_thread(shop.server.do, comes_and_goes())

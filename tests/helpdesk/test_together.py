@@ -144,10 +144,10 @@ async def test_one_answer_that_is_stuck_holds_up_only_what_acts(
     first = asyncio.ensure_future(double(1))
     await turns()
     others = [asyncio.ensure_future(double(number)) for number in (2, 3)]
-    await asyncio.sleep(0.01)
+    await turns()
     assert [each.done() for each in others] == [not serial] * 2
     last = asyncio.ensure_future(double(4))
-    await asyncio.sleep(0.01)
+    await turns()
     assert last.done() is not serial
     stuck.set()
     assert await asyncio.gather(first, *others, last) == [2, 4, 6, 8]
