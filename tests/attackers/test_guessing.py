@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 from helpdesk import limits
 from tests.attackers.wire import ORIGIN, posted, status_of
 from tests.back_office import PASSWORD, Office
+from tests.second_step import code_of
 from tests.shop import Shop, forget_limits
 
 pytestmark = pytest.mark.django_db
@@ -51,11 +52,6 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(
     assert hashed(login) == hashed(right) > 0
 
 
-def code(secret: str) -> str:
-    counter = next(totp.yield_hotp_counters_from_time())
-    return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))
-
-
 def test_a_second_step_is_not_to_be_guessed(office: Office) -> None:
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(office.ada.user, secret)
@@ -63,7 +59,7 @@ def test_a_second_step_is_not_to_be_guessed(office: Office) -> None:
     sign_in("ada", PASSWORD, client=client)
     for guess in range(6):
         client.post(SECOND, {"code": f"{guess:06}"})
-    client.post(SECOND, {"code": code(secret)})
+    client.post(SECOND, {"code": code_of(secret)})
     assert "_auth_user_id" not in client.session
 
 
@@ -74,7 +70,7 @@ def test_a_second_step_opens_once(office: Office) -> None:
     ada, mallory = Client(), Client()
     for client in (ada, mallory):
         sign_in("ada", PASSWORD, client=client)
-    once = code(secret)
+    once = code_of(secret)
     ada.post(SECOND, {"code": once})
     mallory.post(SECOND, {"code": once})
     assert "_auth_user_id" in ada.session
@@ -88,7 +84,7 @@ def test_the_second_step_leads_nowhere_else(office: Office, target: str) -> None
     client = Client()
     form = {"login": "ada", "password": PASSWORD, "next": target}
     client.post(f"{LOGIN}?next={target}", form)
-    form = {"code": code(secret), "next": target}
+    form = {"code": code_of(secret), "next": target}
     answer = client.post(f"{SECOND}?next={target}", form)
     assert "mallory" not in answer["Location"]
 

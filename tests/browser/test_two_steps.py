@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from allauth.mfa.totp.internal import auth as totp
 from playwright.async_api import Browser, Page
 
 from tests.back_office import PASSWORD, open_office, staff
 from tests.browser.barriers import barriers
 from tests.live import LiveServer
+from tests.second_step import code_of
 from tests.shop import stored
 
 BOTH = pytest.mark.parametrize("language", ["en-US", "zh-CN"])
@@ -54,12 +54,6 @@ class Staff:
     @property
     def where(self) -> str:
         return self.page.url.removeprefix(self.url)
-
-
-def code_of(secret: str, later: int = 0) -> str:
-    """What the telephone shows, so many periods from now."""
-    now = next(iter(totp.yield_hotp_counters_from_time())) + later
-    return str(totp.format_hotp_value(totp.hotp_value(secret, now)))
 
 
 @pytest.fixture
