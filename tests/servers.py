@@ -79,10 +79,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     bring_down()
 
 
+# Where single tests take ten seconds and more.
+LONG = (
+    "faults/",
+    "helpdesk/test_line.py",
+    "browser/test_production.py",
+    "browser/test_supervisors.py",
+    "browser/test_two_steps.py",
+    "journeys/test_line.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """The second run, on SQLite, leaves out what never asks a database."""
+    """Long ones first, so that no worker is left alone with one in the end. The second
+    run, on SQLite, leaves out what never asks a database."""
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
     if ON_SQLITE:
         pure = [item for item in items if not asks_the_database(item)]
         config.hook.pytest_deselected(items=pure)

@@ -67,6 +67,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'conversation',
                 'verbose_name_plural': 'conversations',
                 'ordering': ('-created_at',),
+                'indexes': [models.Index(condition=models.Q(('state', 'active')), fields=['agent'], name='held'), models.Index(fields=['-created_at', '-id'], name='newest'), models.Index(fields=['site', '-created_at'], name='newest_of_site'), models.Index(condition=models.Q(('state', 'ended')), fields=['ended_at'], name='ended'), models.Index(fields=['customer', '-created_at'], name='newest_of_customer')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('left', False), ('state__in', ('waiting', 'active'))), fields=('customer',), name='one_open_conversation_per_customer'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'active'), _negated=True), ('agent__isnull', False), _connector='OR'), name='an_active_conversation_has_an_agent'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), ('agent__isnull', True), _connector='OR'), name='a_waiting_conversation_has_none'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state', 'ended')), models.Q(models.Q(('state', 'ended'), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='ended_has_a_time'), models.CheckConstraint(condition=models.Q(('rating__isnull', True), ('rating__range', (1, 5)), _connector='OR'), name='rating_is_1_to_5')],
             },
         ),
         migrations.CreateModel(
@@ -119,6 +121,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
                 'ordering': ('conversation', 'place'),
+                'constraints': [models.UniqueConstraint(fields=('conversation', 'place'), name='one_message_per_place'), models.UniqueConstraint(condition=models.Q(('kind', 'note'), _negated=True), fields=('conversation', 'seq'), name='one_public_message_per_seq'), models.UniqueConstraint(fields=('sender', 'client_id'), name='one_message_per_client_id'), models.CheckConstraint(condition=models.Q(('place', django.db.models.expressions.CombinedExpression(models.F('seq'), '+', models.F('notes')))), name='place_is_seq_plus_notes')],
             },
         ),
         migrations.CreateModel(
@@ -140,6 +143,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'attachment',
                 'verbose_name_plural': 'attachments',
+                'indexes': [models.Index(condition=models.Q(('message__isnull', True)), fields=['created_at'], name='unused_attachments')],
             },
         ),
         migrations.CreateModel(
@@ -154,6 +158,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'outgoing mail',
                 'verbose_name_plural': 'outgoing mails',
+                'constraints': [models.UniqueConstraint(fields=('conversation',), name='one_follow_up_at_a_time')],
             },
         ),
         migrations.CreateModel(
@@ -184,6 +189,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'queue',
                 'verbose_name_plural': 'queues',
                 'ordering': ('site', 'position', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('site', 'name'), name='one_queue_per_name_and_site')],
             },
         ),
         migrations.CreateModel(
@@ -213,6 +219,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'holiday',
                 'verbose_name_plural': 'holidays',
                 'ordering': ('date',),
+                'constraints': [models.UniqueConstraint(fields=('queue', 'date'), name='one_holiday_per_date')],
             },
         ),
         migrations.AddField(
@@ -232,6 +239,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'member',
                 'verbose_name_plural': 'members',
+                'constraints': [models.UniqueConstraint(fields=('queue', 'agent'), name='one_membership_per_queue_and_agent')],
             },
         ),
         migrations.AddField(
@@ -260,6 +268,10 @@ class Migration(migrations.Migration):
                 ('until', models.DateTimeField(blank=True, null=True)),
                 ('process', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='connections', to='helpdesk.serverprocess')),
             ],
+            options={
+                'indexes': [models.Index(fields=['person'], name='connections_of_person')],
+                'constraints': [models.UniqueConstraint(fields=('process', 'person'), name='one_connection_per_process')],
+            },
         ),
         migrations.CreateModel(
             name='Transfer',
@@ -275,6 +287,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'transfer',
                 'verbose_name_plural': 'transfers',
+                'constraints': [models.CheckConstraint(condition=models.Q(('to_agent__isnull', True), ('to_queue__isnull', True), _connector='XOR'), name='to_an_agent_or_a_queue')],
             },
         ),
         migrations.CreateModel(
@@ -301,96 +314,8 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True), ('kind', 'hold')), fields=('conversation',), name='one_holder_at_a_time'), models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True), ('kind', 'offer')), fields=('conversation',), name='one_offer_at_a_time')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'place'), name='one_message_per_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'note'), _negated=True), fields=('conversation', 'seq'), name='one_public_message_per_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('sender', 'client_id'), name='one_message_per_client_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('place', django.db.models.expressions.CombinedExpression(models.F('seq'), '+', models.F('notes')))), name='place_is_seq_plus_notes'),
-        ),
-        migrations.AddIndex(
-            model_name='attachment',
-            index=models.Index(condition=models.Q(('message__isnull', True)), fields=['created_at'], name='unused_attachments'),
-        ),
-        migrations.AddConstraint(
-            model_name='outgoingmail',
-            constraint=models.UniqueConstraint(fields=('conversation',), name='one_follow_up_at_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='holiday',
-            constraint=models.UniqueConstraint(fields=('queue', 'date'), name='one_holiday_per_date'),
-        ),
         migrations.AddIndex(
             model_name='conversation',
             index=models.Index(condition=models.Q(('state', 'waiting')), fields=['queue', '-rescued', '-priority', 'waiting_since', 'id'], name='line'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('state', 'active')), fields=['agent'], name='held'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['-created_at', '-id'], name='newest'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['site', '-created_at'], name='newest_of_site'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('state', 'ended')), fields=['ended_at'], name='ended'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['customer', '-created_at'], name='newest_of_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('left', False), ('state__in', ('waiting', 'active'))), fields=('customer',), name='one_open_conversation_per_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'active'), _negated=True), ('agent__isnull', False), _connector='OR'), name='an_active_conversation_has_an_agent'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), ('agent__isnull', True), _connector='OR'), name='a_waiting_conversation_has_none'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state', 'ended')), models.Q(models.Q(('state', 'ended'), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='ended_has_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(('rating__isnull', True), ('rating__range', (1, 5)), _connector='OR'), name='rating_is_1_to_5'),
-        ),
-        migrations.AddConstraint(
-            model_name='queuemembership',
-            constraint=models.UniqueConstraint(fields=('queue', 'agent'), name='one_membership_per_queue_and_agent'),
-        ),
-        migrations.AddConstraint(
-            model_name='queue',
-            constraint=models.UniqueConstraint(fields=('site', 'name'), name='one_queue_per_name_and_site'),
-        ),
-        migrations.AddIndex(
-            model_name='connection',
-            index=models.Index(fields=['person'], name='connections_of_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(fields=('process', 'person'), name='one_connection_per_process'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('to_agent__isnull', True), ('to_queue__isnull', True), _connector='XOR'), name='to_an_agent_or_a_queue'),
         ),
     ]

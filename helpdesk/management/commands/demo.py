@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -90,32 +91,39 @@ def make_queues(site: Any) -> list[Queue]:
 
 
 def make_staff(queues: list[Queue]) -> None:
+    hashed = make_password(PASSWORD)  # takes long, as it must: once for all of them
     agent, supervisor = QueueMembership.Role.AGENT, QueueMembership.Role.SUPERVISOR
-    make_agent("ada", agent, queues)
-    make_agent("ben", agent, queues)
-    make_agent("grace", supervisor, queues)
-    users = get_user_model()
-    if not users.objects.filter(username="admin").exists():
-        users.objects.create_superuser("admin", "admin@example.com", PASSWORD)
+    make_agent("ada", hashed, agent, queues)
+    make_agent("ben", hashed, agent, queues)
+    make_agent("grace", hashed, supervisor, queues)
+    make_user("admin", hashed, is_staff=True, is_superuser=True)
 
 
-def make_agent(username: str, role: QueueMembership.Role, queues: list[Queue]) -> None:
+def make_agent(
+    username: str, hashed: str, role: QueueMembership.Role, queues: list[Queue]
+) -> None:
     """Ada is Ada's name."""
-    users = get_user_model()
-    if users.objects.filter(username=username).exists():
+    reads_transcripts = role == QueueMembership.Role.SUPERVISOR  # in the admin
+    user = make_user(username, hashed, is_staff=reads_transcripts)
+    if user is None:
         return
-    email = f"{username}@example.com"
-    user = users.objects.create_user(username, email, PASSWORD)
     user.groups.add(*Group.objects.filter(name=role.value.capitalize()))
-    if role == QueueMembership.Role.SUPERVISOR:
-        user.is_staff = True  # reads transcripts in the admin
-        user.save(update_fields=["is_staff"])
+    if reads_transcripts:
         for queue in queues:
             queue.site.managers.add(user)
     Agent = apps.get_model("agents", "Agent")
     agent = Agent.objects.create(user=user, name=username.capitalize(), capacity=4)
     for queue in queues:
         QueueMembership.objects.create(queue=queue, agent=agent, role=role)
+
+
+def make_user(username: str, hashed: str, **rights: bool) -> Any:
+    """None when there is one of that name."""
+    fields = {"email": f"{username}@example.com", "password": hashed, **rights}
+    user, is_new = get_user_model().objects.get_or_create(
+        username=username, defaults=fields
+    )
+    return user if is_new else None
 
 
 def make_canned_replies(queues: dict[str, Queue]) -> None:
