@@ -72,7 +72,7 @@ class Desk:
                 (presence.RENEW_SECONDS, self._renew),
                 (presence.VOUCH_SECONDS, self._vouch),
                 (newest.REFRESH_SECONDS, self.refresh),
-                (clock.TICK_SECONDS, self._tick_lines),
+                (clock.TICK_SECONDS, self._tick),
                 *self._clockwork(),
             )
         ]
@@ -173,7 +173,11 @@ class Desk:
         while self._dirty_agents:
             await self._give_way(self._loop.time() + GIVE_WAY_SECONDS)
             ids, self._dirty_agents = self._dirty_agents, set()
-            await reading(conversations.announce_agents, ids)
+            try:
+                await reading(conversations.announce_agents, ids)
+            except BaseException:
+                self._dirty_agents |= ids  # the next tick tells
+                raise
 
     async def _give_way(self, until: float) -> None:
         """Who is being given a conversation, or to whom, hears of it before all who
@@ -276,8 +280,10 @@ class Desk:
         await asyncio.to_thread(pulse.beat)
         await self._set_alarm()
 
-    async def _tick_lines(self) -> None:
+    async def _tick(self) -> None:
         """A wait grows and a line stands still without an event."""
+        if self._dirty_agents:
+            self._tell_soon(())
         if self.sockets and (waiting := await reading(snapshots.queues_with_line)):
             self._hear(hub.Event(lines=tuple(waiting)))
 

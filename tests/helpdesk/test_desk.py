@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from helpdesk import conversations, hub, pairing, presence
 from helpdesk import desk as desks
-from helpdesk import hub, pairing, presence
 from helpdesk.database import in_transaction
 from helpdesk.errors import Overloaded
 from helpdesk.models import ServerProcess
@@ -187,3 +187,26 @@ async def test_a_process_that_was_swept_is_stored_anew_before_anybody_comes(
     assert not tried
     await eventually(lambda: "renew" not in desk._once)
     assert await stored(presence.is_known, desk.present.process)
+
+
+async def test_a_colleague_s_state_that_could_not_be_read_is_told_with_the_next_tick(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[set[UUID]] = []
+
+    def announce(ids: Iterable[UUID]) -> None:
+        told.append({*ids})
+        if len(told) == 1:
+            raise Overloaded
+
+    async def changes() -> None:
+        desk._tell_soon({ada})
+        await desk._once["agents"]
+
+    ada = shop.ada.pk
+    desk = await quiet_desk(shop)
+    monkeypatch.setattr(conversations, "announce_agents", announce)
+    await shop.on_server(changes())
+    await shop.on_server(desk._tick())
+    await eventually(lambda: len(told) == 2)
+    assert told == [{ada}, {ada}]
