@@ -48,7 +48,8 @@ def main() -> None:
         from . import first_start
 
         first_start.prepare(words.how, words.host, words.port)
-        serve(words.host, words.port, lambda port: say(words.how, port, data))
+        log_ins = first_start.log_ins(words.how)
+        serve(words.host, words.port, lambda port: say(words.how, port, data, log_ins))
 
 
 def arguments() -> argparse.Namespace:
@@ -133,9 +134,7 @@ def serve(host: str, port: int, on_ready: Any = lambda port: None) -> None:
     )
 
 
-def say(how: str, port: int, data: Path) -> None:
-    from . import first_start
-
+def say(how: str, port: int, data: Path, log_ins: list[str]) -> None:
     here = f"http://127.0.0.1:{port}"
     lines = [f"Helpdesk is ready. Its data is in {data}", ""]
     if how == "run":
@@ -144,7 +143,7 @@ def say(how: str, port: int, data: Path) -> None:
         f"  The agents' dashboard       {here}/agents/",
         f"  The admin                   {here}/admin/",
         "",
-        *first_start.log_ins(how),
+        *log_ins,
         "Ctrl-C stops it.",
         "",
     ]

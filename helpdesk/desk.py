@@ -72,7 +72,7 @@ class Desk:
                 (presence.RENEW_SECONDS, self._renew),
                 (presence.VOUCH_SECONDS, self._vouch),
                 (newest.REFRESH_SECONDS, self.refresh),
-                (clock.TICK_SECONDS, self._tick),
+                (clock.TICK_SECONDS, self._tick_lines),
                 *self._clockwork(),
             )
         ]
@@ -280,7 +280,7 @@ class Desk:
         await asyncio.to_thread(pulse.beat)
         await self._set_alarm()
 
-    async def _tick(self) -> None:
+    async def _tick_lines(self) -> None:
         """A wait grows and a line stands still without an event."""
         if self._dirty_agents:
             self._tell_soon(())

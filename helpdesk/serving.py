@@ -80,7 +80,8 @@ class Server(Daphne):  # type: ignore[misc]
         self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         self.ws_factory.protocol = Socket
         self.http_factory.__class__ = Requests  # daphne makes and opens it in one step
-        reactor.callWhenRunning(self.on_ready, self.listening_addresses[0][1])
+        loop = reactor._asyncioEventloop
+        loop.call_soon(self.on_ready, self.listening_addresses[0][1])
 
     def listen_success(self, port: Any) -> Any:
         """Daphne's keeps the port for itself, and `_leave` could not close it."""
@@ -89,7 +90,8 @@ class Server(Daphne):  # type: ignore[misc]
         return port
 
     def leave_on(self, *signals: signal.Signals) -> None:
-        """Set by hand: a program that sh started in the background ignores SIGINT."""
+        """By hand, since what sh started in the background ignores SIGINT; and in the
+        running loop, since uvloop forgets a signal that comes before its first turn."""
         for number in signals:
             reactor._asyncioEventloop.add_signal_handler(number, self.leave)
 
@@ -148,8 +150,12 @@ def run_until_told_to_leave(
     on_ready: Callable[[int], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, which both leave politely."""
-    server = Server(application, host=host, port=port, drain=drain, on_ready=on_ready)
-    server.leave_on(signal.SIGTERM, signal.SIGINT)
+
+    def ready(port: int) -> None:
+        server.leave_on(signal.SIGTERM, signal.SIGINT)
+        on_ready(port)
+
+    server = Server(application, host=host, port=port, drain=drain, on_ready=ready)
     server.run()
     if server.abort_start:
         sys.exit(f"Cannot listen on {host}:{port}.")

@@ -161,6 +161,24 @@ def test_told_to_end_it_leaves_nothing_running(
     assert not listens(server.port)
 
 
+TOLD_AT_ONCE = """
+import os, signal
+from helpdesk import serving
+
+async def nobody(*_): pass
+
+def ready(port): os.kill(os.getpid(), signal.SIGTERM)
+
+serving.run_until_told_to_leave(
+    nobody, host="127.0.0.1", port=0, drain=nobody, on_ready=ready
+)
+"""
+
+
+def test_told_to_end_as_soon_as_it_is_ready_it_ends() -> None:
+    subprocess.run([sys.executable, "-c", TOLD_AT_ONCE], timeout=SECONDS, check=True)
+
+
 def test_ctrl_c_ends_it_in_the_background_too(start: Start) -> None:
     assert start(ignore_interrupt=True).ready().end(signal.SIGINT) == 0
 

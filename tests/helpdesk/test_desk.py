@@ -207,6 +207,6 @@ async def test_a_colleague_s_state_that_could_not_be_read_is_told_with_the_next_
     desk = await quiet_desk(shop)
     monkeypatch.setattr(conversations, "announce_agents", announce)
     await shop.on_server(changes())
-    await shop.on_server(desk._tick())
+    await shop.on_server(desk._tick_lines())
     await eventually(lambda: len(told) == 2)
     assert told == [{ada}, {ada}]
