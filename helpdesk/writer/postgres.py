@@ -61,6 +61,7 @@ OPTIONS = " ".join(
         "enable_hashjoin": "off",
         "enable_mergejoin": "off",
         "jit": "off",
+        "max_parallel_workers_per_gather": 0,  # KNOWN is answered in its order
         "plan_cache_mode": "force_generic_plan",
         "lock_timeout": LOCK_WAIT_MS,
         "statement_timeout": PATIENCE_SECONDS * 1000,
@@ -95,18 +96,23 @@ NEWEST = """
     ORDER BY customer_id, (state <> 'ended' AND NOT "left") DESC, created_at DESC
 """
 
-SAID = """
-    SELECT m.sender, m.client_id, m.seq, m.notes, m.at,
+# Three questions in one, as each statement costs as much as what it asks: the time, by
+# the clock and once the locks are held; what these ids have said; what they were told.
+KNOWN = """
+    SELECT clock_timestamp(), NULL::uuid, NULL, NULL::int, NULL::int, NULL::timestamptz,
+           NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL, NULL::int,
+           NULL::int, NULL::int, NULL::jsonb
+    UNION ALL
+    SELECT NULL, m.sender, m.client_id, m.seq, m.notes, m.at,
            c.id, c.customer_id, c.agent_id, c.queue_id, c.state, c.version,
-           c.seq, c.notes
+           c.seq, c.notes, NULL
     FROM json_array_elements(%s::json) AS p
     JOIN helpdesk_message m
       ON (m.sender, m.client_id) = ((p ->> 0)::uuid, p ->> 1)
     JOIN helpdesk_conversation c ON c.id = m.conversation_id
-"""
-
-ANSWERED = """
-    SELECT r.sender, r.client_id, r.ack
+    UNION ALL
+    SELECT NULL, r.sender, r.client_id, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.ack
     FROM json_array_elements(%s::json) AS p
     JOIN helpdesk_receipt r
       ON (r.sender, r.client_id) = ((p ->> 0)::uuid, p ->> 1)
@@ -119,17 +125,16 @@ UPLOADS = """
     FROM helpdesk_attachment WHERE id = ANY(%s) ORDER BY id FOR UPDATE
 """
 
-INSERT = """
-    INSERT INTO helpdesk_message (conversation_id, place, seq, notes, client_id, kind,
-                                  author, sender, text, event, data, at)
-    SELECT r.conversation, r.place, r.seq, r.notes, r.client_id, r.kind,
-           r.author, r.sender, r.text, '', '{}', %s
-    FROM json_to_recordset(%s::json) AS r (
-        conversation uuid, place int, seq int, notes int, client_id text, kind text,
-        author text, sender uuid, text text)
-"""
-
-COUNT = """
+SAY = """
+    WITH said AS (
+        INSERT INTO helpdesk_message (conversation_id, place, seq, notes, client_id,
+                                      kind, author, sender, text, event, data, at)
+        SELECT r.conversation, r.place, r.seq, r.notes, r.client_id,
+               r.kind, r.author, r.sender, r.text, '', '{}', %s
+        FROM json_to_recordset(%s::json) AS r (
+            conversation uuid, place int, seq int, notes int, client_id text,
+            kind text, author text, sender uuid, text text)
+    )
     UPDATE helpdesk_conversation c SET seq = n.seq, notes = n.notes, said_at = %s
     FROM json_to_recordset(%s::json) AS n (id uuid, seq int, notes int)
     WHERE c.id = n.id
@@ -246,36 +251,31 @@ async def _look(
         buckets = claims.buckets(post.key for post in posts)
         claimed = await execute(claim, [claims.KIND, buckets])
         locked = await execute(LOCK if patient else LOCK_WHAT_IS_FREE, [ids])
-        said = await execute(SAID, [keys])
-        answered = await execute(ANSWERED, [keys])
         uploads = await execute(UPLOADS, [files]) if files else None
-        clock = await execute("SELECT clock_timestamp()")
+        looked_up = await execute(KNOWN, [keys, keys])
         ours = {row[0] for row in await claimed.fetchall()}
         standings = {row[0]: Standing(*row) for row in await locked.fetchall()}
-        known = _known(await said.fetchall(), await answered.fetchall())
         found_files = await uploads.fetchall() if uploads else []
-        ((now,),) = await clock.fetchall()
+        (now, *_), *known = await looked_up.fetchall()
     return Found(
         standings=standings,
         elsewhere=await _existing(connection, set(ids) - standings.keys()),
         claimed={post.key for post in posts if claims.bucket(*post.key) not in ours},
-        known=known,
+        known=_known(known),
         uploads={row[0]: Upload(File(*row[:7]), *row[7:]) for row in found_files},
         now=database.milliseconds(now) + database.offset,
     )
 
 
-def _known(
-    said: Iterable[TupleRow], answered: Iterable[TupleRow]
-) -> dict[Key, Said | Answered]:
-    known: dict[Key, Said | Answered] = {
-        (sender, client_id): Said(seq, notes, at, Standing(*standing))
-        for sender, client_id, seq, notes, at, *standing in said
-    }
-    # A command that also said something (a start, say) is answered by its receipt.
-    return known | {
-        (sender, client_id): Answered(ack) for sender, client_id, ack in answered
-    }
+def _known(rows: Iterable[TupleRow]) -> dict[Key, Said | Answered]:
+    known: dict[Key, Said | Answered] = {}
+    for _, sender, client_id, seq, notes, at, *standing, ack in rows:
+        # A command that also said something (a start, say) is answered by its receipt,
+        # which comes last.
+        known[sender, client_id] = (
+            Said(seq, notes, at, Standing(*standing)) if ack is None else Answered(ack)
+        )
+    return known
 
 
 async def _existing(connection: Connection, ids: set[UUID]) -> set[UUID]:
@@ -288,8 +288,8 @@ async def _existing(connection: Connection, ids: set[UUID]) -> set[UUID]:
 async def _store(connection: Connection, decided: Plan, now: dt.datetime) -> None:
     async with connection.pipeline():
         if decided.rows:
-            await connection.execute(INSERT, [now, _json(decided.rows)])
-            await connection.execute(COUNT, [now, _json(decided.counters)])
+            rows, counters = _json(decided.rows), _json(decided.counters)
+            await connection.execute(SAY, [now, rows, now, counters])
         if attached := _attached(decided):
             await connection.execute(ATTACH, attached)
         await connection.execute("COMMIT")
