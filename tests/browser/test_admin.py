@@ -27,7 +27,7 @@ from tests.back_office import (
     superuser,
 )
 from tests.browser.barriers import violations
-from tests.browser.contexts import Contexts
+from tests.browser.contexts import Contexts, page_of
 from tests.live import LiveServer
 from tests.shop import session_cookie, stored
 
@@ -98,7 +98,7 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     talk, queue = await stored(furnish)
     context = await contexts.take(locale=language)
-    page = await context.new_page()
+    page = await page_of(context)
     opened = Desk(
         page,
         server.url,

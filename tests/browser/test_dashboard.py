@@ -26,7 +26,7 @@ from agents.models import Agent, CannedReply
 from helpdesk.models import Conversation, Message
 from tests.back_office import PASSWORD
 from tests.browser.barriers import barriers, violations
-from tests.browser.contexts import Contexts
+from tests.browser.contexts import Contexts, page_of
 from tests.people import Customer
 from tests.shop import Shop, change, stored, texts
 
@@ -104,7 +104,7 @@ async def opens(shop: Shop, contexts: Contexts) -> AsyncIterator[Open]:
         options = {"viewport": WIDE, "locale": "en-US"} | options
         context = await contexts.take(**options)
         await sign_in(context, shop, agent.user)
-        screen = Screen(context, await context.new_page())
+        screen = Screen(context, await page_of(context))
         screens.append(screen)
         watch(screen)
         if wire:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import Page
 
-from tests.browser.contexts import Contexts
+from tests.browser.contexts import Contexts, page_of
 from tests.live import LiveServer
 
 
@@ -33,13 +33,13 @@ async def test_a_context_that_is_used_again_has_kept_nothing(
     server: LiveServer, contexts: Contexts
 ) -> None:
     context = await contexts.take(locale="de")
-    page = await context.new_page()
+    page = await page_of(context)
     await page.goto(f"{server.url}/healthz")
     await page.evaluate(LEAVES_SOMETHING)
     assert await page.evaluate(FINDS) == "somethingsomethingleft=something"
     await contexts.give_back(context)
     assert await contexts.take(locale="de") is context
-    page = await context.new_page()
+    page = await page_of(context)
     await page.goto(f"{server.url}/healthz")
     assert await page.evaluate(FINDS) == ""
     await contexts.give_back(context)

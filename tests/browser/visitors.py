@@ -24,6 +24,7 @@ from playwright.async_api import (
 )
 
 from tests.browser.barriers import barriers
+from tests.browser.contexts import page_of
 from tests.shop import KEY, Shop, change, stored
 
 Opens = Callable[..., Any]
@@ -152,7 +153,7 @@ async def visit(
     attributes = options.pop("attributes", "")
     options = {"viewport": {"width": 1280, "height": 800}, "locale": lang} | options
     context = await new_context(**options)
-    page = await context.new_page()
+    page = await page_of(context)
     visitor = Visitor(shop, host, context, page, lang)
     await stored(change, shop.site, allowed_origins=host.origin)
     host.page = HOST_PAGE.format(
