@@ -19,6 +19,7 @@ from django.db import connection
 from whitenoise.base import WhiteNoise
 
 from helpdesk import database, serving, static
+from tests.preloaded import Preloaded
 from tests.services import free_port, listens
 
 T = TypeVar("T")
@@ -158,17 +159,11 @@ class ServerProcess:
     def ws_url(self) -> str:
         return f"ws://{self.host}:{self.port}"
 
-    def command(self) -> list[str]:
-        return [sys.executable, "-m", "helpdesk", "start"]
+    def launch(self) -> subprocess.Popen[bytes] | Preloaded:
+        return Preloaded("helpdesk", ["start"], self.log, self.environment)
 
     def start(self) -> None:
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command(),
-                env=self.environment,
-                stdout=output,
-                stderr=output,
-            )
+        self.process = self.launch()
         for _ in range(START_SECONDS * 20):
             if self.process.poll() is not None:
                 raise RuntimeError(self.log.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,18 @@ PROGRAMS = str(Path(sys.executable).parent)
 Start = Callable[[type[ServerProcess]], ServerProcess]
 
 
-class Uvicorn(ServerProcess):
+class OtherServer(ServerProcess):
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
+                self.command(), env=self.environment, stdout=output, stderr=output
+            )
+
+
+class Uvicorn(OtherServer):
     def command(self) -> list[str]:
         words = "--ws websockets-sansio --ws-max-size 65536"
         return [
@@ -27,7 +39,7 @@ class Uvicorn(ServerProcess):
         ]
 
 
-class Granian(ServerProcess):
+class Granian(OtherServer):
     def command(self) -> list[str]:
         return [
             *(f"{PROGRAMS}/granian", "--interface", "asgi"),

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from helpdesk.embedded import Child
+from tests.preloaded import Preloaded
 from tests.services import PostgresServer, Server, ValkeyServer, free_port, listens
 
 from . import ledger
@@ -97,11 +97,12 @@ class Process:
         self.proxy = Proxy(self.port)
 
     def launch(self, **words: str) -> None:
-        self.child = Child(
-            [sys.executable, "-m", self.module, "start", "--port", str(self.port)],
-            self.log.with_suffix(f".{len(list(self.log.parent.iterdir()))}.log"),
-            env=self.environment | {"PUBLIC_URL": self.proxy.url} | words,
-            cwd=ROOT,
+        self.said = self.log.with_suffix(f".{len(list(self.log.parent.iterdir()))}.log")
+        self.process = Preloaded(
+            self.module,
+            ["start", "--port", str(self.port)],
+            self.said,
+            self.environment | {"PUBLIC_URL": self.proxy.url} | words,
         )
 
     async def start(self, **words: str) -> None:
@@ -109,29 +110,29 @@ class Process:
         await until(self.answers)
 
     def answers(self) -> bool:
-        if self.child.process.poll() is not None:
-            raise RuntimeError(self.child.log.read_text()[-4000:])
+        if self.process.poll() is not None:
+            raise RuntimeError(self.said.read_text()[-4000:])
         return listens(self.port)
 
     @property
     def pid(self) -> int:
-        return self.child.process.pid
+        return self.process.pid
 
     @property
     def is_running(self) -> bool:
-        return self.child.process.poll() is None
+        return self.process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
-        self.child.process.send_signal(number)
+        self.process.send_signal(number)
 
     async def kill(self) -> None:
-        self.child.process.kill()
-        await asyncio.to_thread(self.child.process.wait)
+        self.process.kill()
+        await asyncio.to_thread(self.process.wait)
 
     async def stop(self) -> int:
         """Politely; its exit status."""
         self.signal(signal.SIGTERM)
-        return await asyncio.to_thread(self.child.process.wait, 30)
+        return await asyncio.to_thread(self.process.wait, 30)
 
 
 class Installation:
