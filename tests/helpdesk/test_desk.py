@@ -165,11 +165,11 @@ async def test_an_arrival_that_could_not_be_stored_is_the_next_tabs(
 async def test_a_process_that_was_swept_is_stored_anew_before_anybody_comes(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[int] = []
+    stored_first: list[bool] = []
     settle = presence.arrive_all
 
     def arrive_all(process: UUID, people: Iterable[UUID]) -> None:
-        tried.append(1)
+        stored_first.append(presence.is_known(process))
         settle(process, people)
 
     async def fifty_come() -> list[Any]:
@@ -183,8 +183,10 @@ async def test_a_process_that_was_swept_is_stored_anew_before_anybody_comes(
     desk = await quiet_desk(shop)
     monkeypatch.setattr(presence, "arrive_all", arrive_all)
     came = await shop.on_server(fifty_come())
-    assert {type(each) for each in came} == {Overloaded}
-    assert not tried
+    # Whoever is asked about in a second round may find it stored anew.
+    assert {type(each) for each in came} <= {Overloaded, bool}
+    assert type(came[0]) is Overloaded
+    assert all(stored_first)
     await eventually(lambda: "renew" not in desk._once)
     assert await stored(presence.is_known, desk.present.process)
 
