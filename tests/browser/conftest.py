@@ -3,6 +3,7 @@ is the product. Close pages you opened by hand; the fixture closes their sockets
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from tests.browser.contexts import Contexts
 from tests.live import LiveServer
 
 chromium.give_playwright_a_node()
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module's tests share a worker's browser and the pages they leave behind."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,9 @@ from tests.shop import Shop, eventually, stored
 
 
 async def quiet_desk(shop: Shop) -> desks.Desk:
-    """It opens with its first socket."""
+    """It opens with its first socket, which does not wait for the process's lease."""
     await shop.customer()
+    await shop.on_server(shop.desk.ready())
     await eventually(lambda: not shop.desk._once)
     return shop.desk
 
