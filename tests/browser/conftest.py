@@ -3,7 +3,6 @@ is the product. Close pages you opened by hand; the fixture closes their sockets
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +15,17 @@ from tests.live import LiveServer
 chromium.give_playwright_a_node()
 
 
+# As much as all others together.
+LARGE = ("test_dashboard", "test_widget")
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module's tests share a worker's browser and the pages they leave behind."""
+    """Three workers start a browser and use the pages that tests leave behind."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if "browser" in getattr(item, "fixturenames", ()):
+            name = item.path.stem if item.path.stem in LARGE else "browser"
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")

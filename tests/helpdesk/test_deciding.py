@@ -73,6 +73,13 @@ class Hall:
 seconds_ago = st.integers(0, 400).map(ago)
 agents = st.integers(1, 5).map(lambda number: UUID(int=number))
 queues = st.sampled_from((SALES, BILLING, ABROAD))
+strategies = st.sampled_from(("least_loaded", "longest_idle", "round_robin"))
+tiers = st.dictionaries(queues, st.integers(1, 2), min_size=1)
+passed_agents = st.frozensets(agents)
+passed_times = st.integers(0, 60).map(ago)
+some_agent = st.none() | agents
+some_queue = st.none() | queues
+sometime = st.none() | seconds_ago
 
 
 @st.composite
@@ -81,13 +88,11 @@ def halls(draw: st.DrawFn) -> Hall:
         queue: Rule(
             queue=queue,
             name=f"Queue {queue}",
-            strategy=draw(
-                st.sampled_from(("least_loaded", "longest_idle", "round_robin"))
-            ),
+            strategy=draw(strategies),
             offers=draw(st.booleans()),
             sticky=draw(st.booleans()),
             priority=draw(st.integers(0, 1)),
-            fallback=draw(st.none() | queues),
+            fallback=draw(some_queue),
         )
         for queue in (SALES, BILLING, ABROAD)
     }
@@ -97,8 +102,8 @@ def halls(draw: st.DrawFn) -> Hall:
             capacity=(capacity := draw(st.integers(1, 3))),
             load=draw(st.integers(0, capacity + 1)),  # it was lowered meanwhile
             idle_since=draw(seconds_ago),
-            assigned_at=draw(st.none() | seconds_ago),
-            tiers=draw(st.dictionaries(queues, st.integers(1, 2), min_size=1)),
+            assigned_at=draw(sometime),
+            tiers=draw(tiers),
         )
         for number in range(1, draw(st.integers(0, 5)) + 1)
     ]
@@ -110,10 +115,10 @@ def halls(draw: st.DrawFn) -> Hall:
             rescued=draw(st.booleans()),
             priority=draw(st.integers(0, 1)),
             overflows=draw(st.booleans()),
-            last_agent=draw(st.none() | agents),
-            holder=draw(st.none() | agents),
-            passed=(passed := draw(st.frozensets(agents))),
-            passed_at=draw(st.integers(0, 60).map(ago)) if passed else None,
+            last_agent=draw(some_agent),
+            holder=draw(some_agent),
+            passed=(passed := draw(passed_agents)),
+            passed_at=draw(passed_times) if passed else None,
         )
         for number in range(draw(st.integers(0, 8)))
     ]
