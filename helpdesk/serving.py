@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any
 
 from twisted.internet import asyncioreactor
@@ -90,10 +91,15 @@ class Server(Daphne):  # type: ignore[misc]
         return port
 
     def leave_on(self, *signals: signal.Signals) -> None:
-        """By hand, since what sh started in the background ignores SIGINT; and in the
-        running loop, since uvloop forgets a signal that comes before its first turn."""
+        """Also before the loop runs, when clients may already knock: it then leaves in
+        its first turn. uvloop's own handlers forget a signal that comes before that,
+        and Twisted's leave SIGINT ignored, as sh starts what is in the background."""
+
+        def told(number: int, frame: FrameType | None) -> None:
+            reactor._asyncioEventloop.call_soon_threadsafe(self.leave)
+
         for number in signals:
-            reactor._asyncioEventloop.add_signal_handler(number, self.leave)
+            signal.signal(number, told)
 
     def leave(self) -> None:
         """Say goodbye to everybody, then stop. Called again, stop at once."""
@@ -150,12 +156,8 @@ def run_until_told_to_leave(
     on_ready: Callable[[int], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, which both leave politely."""
-
-    def ready(port: int) -> None:
-        server.leave_on(signal.SIGTERM, signal.SIGINT)
-        on_ready(port)
-
-    server = Server(application, host=host, port=port, drain=drain, on_ready=ready)
+    server = Server(application, host=host, port=port, drain=drain, on_ready=on_ready)
+    server.leave_on(signal.SIGTERM, signal.SIGINT)
     server.run()
     if server.abort_start:
         sys.exit(f"Cannot listen on {host}:{port}.")

@@ -175,8 +175,27 @@ serving.run_until_told_to_leave(
 """
 
 
-def test_told_to_end_as_soon_as_it_is_ready_it_ends() -> None:
-    subprocess.run([sys.executable, "-c", TOLD_AT_ONCE], timeout=SECONDS, check=True)
+TOLD_BEFORE = """
+import os, signal
+from helpdesk import serving
+
+async def nobody(*_): pass
+
+class Server(serving.Server):
+    def listening(self):
+        super().listening()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+serving.Server = Server
+serving.run_until_told_to_leave(
+    nobody, host="127.0.0.1", port=0, drain=nobody, on_ready=lambda port: None
+)
+"""
+
+
+@pytest.mark.parametrize("program", [TOLD_AT_ONCE, TOLD_BEFORE])
+def test_told_to_end_as_soon_as_it_listens_it_ends_well(program: str) -> None:
+    subprocess.run([sys.executable, "-c", program], timeout=SECONDS, check=True)
 
 
 def test_ctrl_c_ends_it_in_the_background_too(start: Start) -> None:
