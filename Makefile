@@ -14,7 +14,7 @@ help:
 	@echo 'make lint    style and types'
 	@echo 'make check   lint and test: what CI runs'
 	@echo 'make docker-check  the Dockerfile, executed by buildah, and a page from it'
-	@echo 'make pack    the widget as visitors fetch it, after a change in static/'
+	@echo 'make pack    chat and dashboard as browsers fetch them, after a change in static/'
 	@echo 'make shots   a picture of every screen in every look, in shots/'
 	@echo 'make setup   what the others need (they ask for it themselves)'
 

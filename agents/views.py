@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -44,8 +45,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     agent = agent_of(request)
     if agent is None:
         return render(request, "agents/not_an_agent.html", status=403)
-    language = get_language() or "en"
-    context = {"agent": agent, "words": words("agents", language)}
+    context = {
+        "agent": agent,
+        "words": words("agents", get_language() or "en"),
+        "sources": settings.DEBUG and "sources" in request.GET,
+    }
     return render(request, "agents/dashboard.html", context)
 
 

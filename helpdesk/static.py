@@ -26,10 +26,6 @@ HASHED = r"\.[0-9a-f]{12}\."  # as in app.0123456789ab.js: may be kept for ever
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Rewrites the imports of ES modules too."""
-
-    support_js_module_import_aggregation = True
-    max_post_process_passes = 20
     # Pages name the others by their content; compressing them too takes twice as long.
     keep_only_hashed_files = True
 

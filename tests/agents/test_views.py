@@ -8,6 +8,7 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from agents.models import CannedReply
 from tests.back_office import PASSWORD, Office, signed_in
@@ -41,6 +42,14 @@ def test_an_agent_gets_the_desk(ada: Client, office: Office) -> None:
     answer = ada.get("/agents/")
     assert answer.status_code == 200
     assert f'data-agent="{office.ada.pk}"' in answer.content.decode()
+
+
+def test_modules_are_served_one_by_one_only_in_development(
+    ada: Client, settings: Settings
+) -> None:
+    assert b"packed/dashboard.js" in ada.get("/agents/?sources").content
+    settings.DEBUG = True
+    assert b"dashboard/main.js" in ada.get("/agents/?sources").content
 
 
 def test_somebody_who_is_no_agent_is_told_so_kindly(mallory: Client) -> None:

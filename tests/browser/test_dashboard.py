@@ -308,7 +308,8 @@ async def test_a_conversation_is_given_to_a_colleague_with_a_note(
 ) -> None:
     cora, ada = await cora_talks(shop, opens)
     ben: Screen = await opens(shop.ben)
-    await expect(ada.page.locator(".colleagues li")).to_contain_text("Online · Connected")
+    colleague = ada.page.locator(".colleagues li")
+    await expect(colleague).to_contain_text("Online · Connected")
     await ada.press("Alt+KeyG")
     await expect(ada.page.get_by_role("radio", name="Ben")).to_be_checked()
     await ada.page.get_by_label("Note for whoever takes it").fill("A good customer")

@@ -1,4 +1,4 @@
-"""What visitors fetch is made of the sources as they are now."""
+"""What browsers fetch is made of the sources as they are now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.conf import settings
 PACKED = Path(settings.BASE_DIR) / "static" / "packed"
 
 
-def test_the_packed_widget_is_current(tmp_path: Path) -> None:
+def test_what_is_packed_is_current(tmp_path: Path) -> None:
     """`make pack` brings it up to date."""
     subprocess.run([Path(settings.BASE_DIR) / ".ci" / "pack", tmp_path], check=True)
     fresh = {path.name: path.read_text() for path in tmp_path.iterdir()}
