@@ -20,7 +20,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers, get_channel_layer
 from django.db import connection, transaction
 
 from .log import nobody
@@ -33,6 +34,8 @@ GROUP = "desk"
 WAITING_EVENTS = 20_000  # to be published; beyond it the oldest are dropped
 PUBLISH_SECONDS = 5
 RECEIVE_AGAIN_SECONDS = 1
+ECHO_SECONDS = 5
+ECHOES = 2  # unheard; the first may fall into a moment when the loop stood still
 CANCEL_SECONDS = 0.2
 
 
@@ -77,13 +80,17 @@ class Hub:
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
         self.loop = asyncio.get_running_loop()
+        # Its own, so that it can begin anew without disturbing anybody.
+        self.layer = new_layer()
+        self._heard = False
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._observers: list[Callable[[Event], None]] = []
         self._outgoing: list[Event] = []
         self._publishing: asyncio.Task[None] | None = None
         self._nobody = nobody()
-        self._receiving = self.loop.create_task(
-            self._receive(), name="hub-receive", context=self._nobody
+        self._hearing: asyncio.Task[None] | None = None
+        self._listening = self.loop.create_task(
+            self._listen(), name="hub-listen", context=self._nobody
         )
 
     # --- who hears what
@@ -149,30 +156,64 @@ class Hub:
     # --- between processes
 
     async def _publish(self) -> None:
-        layer: Any = get_channel_layer()
         while self._outgoing:
             events, self._outgoing = self._outgoing, []
             try:
-                async with asyncio.timeout(PUBLISH_SECONDS):
-                    await layer.group_send(GROUP, parcel(self.id, events))
+                await self._send(events)
             except Exception as error:  # noqa: BLE001 (any broker fault; see module)
                 tally.events_lost += len(events)
                 log.warning("hub: %d events not published: %r", len(events), error)
         self._publishing = None
 
-    async def _receive(self) -> None:
+    async def _send(self, events: list[Event]) -> None:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            await self.layer.group_send(GROUP, parcel(self.id, events))
+
+    async def _listen(self) -> None:
         while True:
-            layer: Any = get_channel_layer()
+            self._hearing = self.loop.create_task(self._hear(), name="hub-hear")
             try:
-                channel = await layer.new_channel("desk")
-                await layer.group_add(GROUP, channel)
-                while True:
-                    self._unpack(await layer.receive(channel))
+                await self._prove(self._hearing)
             except Exception as error:  # noqa: BLE001 (outermost loop: supervise)
                 log.warning("hub: not receiving, trying again: %r", error)
-                await asyncio.sleep(RECEIVE_AGAIN_SECONDS)
+            await self._let_go()
+            await asyncio.sleep(RECEIVE_AGAIN_SECONDS)
+
+    async def _hear(self) -> None:
+        channel = await self.layer.new_channel("desk")
+        await self.layer.group_add(GROUP, channel)
+        while True:
+            self._unpack(await self.layer.receive(channel))
+
+    async def _prove(self, hearing: asyncio.Task[None]) -> None:
+        """Raises when `hearing` fails, and also when it is deaf without knowing: a
+        firewall may have forgotten its connection, and the client's own task may have
+        ended. What a process publishes comes back to it, so that it can tell."""
+        asked = 0
+        while asked <= ECHOES:
+            await asyncio.wait([hearing], timeout=ECHO_SECONDS)
+            if hearing.done():
+                hearing.result()
+            if self._heard:
+                self._heard, asked = False, 0
+            else:
+                await self._send([])
+                asked += 1
+        raise TimeoutError("not even its own voice is heard")
+
+    async def _let_go(self) -> None:
+        """Of the connection and of whoever hears by it."""
+        if self._hearing:
+            await stop(self._hearing)
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self.layer.flush()
+        except Exception as error:  # noqa: BLE001 (the client's broken state)
+            log.warning("hub: its connection cannot be closed: %r", error)
+            self.layer = new_layer()
 
     def _unpack(self, message: dict[str, Any]) -> None:
+        self._heard = True
         if at := message.get("at"):  # not told by a command's, nor by older versions
             tally.delivery_seconds.take(max(0.0, time.time() - at))
         if message["from"] == self.id:
@@ -184,12 +225,23 @@ class Hub:
         """Publish what waits, then stop."""
         if self._publishing:
             await asyncio.wait([self._publishing], timeout=PUBLISH_SECONDS)
-        while not self._receiving.done():
-            # One that meets the client while it connects is swallowed there
-            # (https://github.com/python/cpython/issues/86296).
-            self._receiving.cancel()
-            await asyncio.wait([self._receiving], timeout=CANCEL_SECONDS)
+        await stop(self._listening)
+        await self._let_go()
         _hubs.pop(self.loop, None)
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    while not task.done():
+        # One that meets the client while it connects is swallowed there
+        # (https://github.com/python/cpython/issues/86296).
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_SECONDS)
+    if not task.cancelled():
+        task.exception()  # or asyncio complains that nobody asked
+
+
+def new_layer() -> Any:
+    return channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
-from channels.layers import get_channel_layer
 from django.db import transaction
 
 from helpdesk import hub, presence
@@ -183,7 +182,7 @@ async def test_a_broker_that_fails_is_one_warning_and_the_next_event_goes_out(
     far = Ear()
     there.join(far, "a")
     with monkeypatch.context() as broken, caplog.at_level(logging.WARNING):
-        broken.setattr(get_channel_layer(), "group_send", fail)
+        broken.setattr(here.layer, "group_send", fail)
         here.publish(Event(("a",), b"lost"))
         assert here._publishing
         await here._publishing
@@ -205,11 +204,66 @@ async def test_it_closes_though_the_client_swallows_a_cancellation(
         except asyncio.CancelledError:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(get_channel_layer(), "receive", swallow)
     one = Hub()
+    monkeypatch.setattr(one.layer, "receive", swallow)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await waits.wait()
         await one.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "ECHO_SECONDS", 0.2)
+    monkeypatch.setattr(hub, "RECEIVE_AGAIN_SECONDS", 0)
+
+
+async def ended() -> None:
+    raise TimeoutError  # with which the client's own task ends, and never comes back
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+async def test_a_hub_that_is_deaf_without_knowing_listens_anew(
+    impatient: None,
+    here: Hub,
+    there: Hub,
+    how: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connection = there.layer._get_layer()._shards[0]
+    connection._receive_task.cancel()
+    if how == "failed":
+        connection._receive_task = asyncio.ensure_future(ended())
+    await asyncio.sleep(0)
+    far = Ear()
+    there.join(far, "a")
+    here.publish(Event(("a",), b"lost"))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while b"found" not in far.heard:
+            here.publish(Event(("a",), b"found"))
+            await asyncio.sleep(0.01)
+    assert b"lost" not in far.heard
+    assert "not even its own voice" in caplog.text
+    connection._receive_task = None  # or what was broken here keeps the loop open
+
+
+async def test_a_hub_that_hears_only_itself_is_content(
+    impatient: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Hub()
+    sent = 0
+
+    async def count(*_: object) -> None:
+        nonlocal sent
+        sent += 1
+        await send(*_)
+
+    send = one.layer.group_send
+    monkeypatch.setattr(one.layer, "group_send", count)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while sent < 3:  # noqa: ASYNC110 (there is no event to wait for)
+            await asyncio.sleep(0.05)
+    await one.close()
+    assert caplog.records == []
 
 
 # --- from plain code
