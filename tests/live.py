@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -19,7 +18,7 @@ from django.db import connection
 from whitenoise.base import WhiteNoise
 
 from helpdesk import database, serving, static
-from tests.preloaded import Preloaded
+from tests.preloaded import Preloaded, managed
 from tests.services import free_port, listens
 
 T = TypeVar("T")
@@ -111,7 +110,7 @@ class StaticFiles(static.StaticFiles):
 
     def __init__(self, application: Any) -> None:
         self.application = application
-        known = WhiteNoise(None)
+        known = WhiteNoise(None, max_age=3600)  # longer than a run
         for finder in get_finders():
             for path, storage in finder.list(None):
                 url = f"{settings.STATIC_URL}{path}"
@@ -184,11 +183,9 @@ class ServerProcess:
 
 
 def collect_static(root: Path) -> None:
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v", "0"],
-        env={**os.environ, "DEBUG": "off", "STATIC_ROOT": str(root)},
-        check=True,
-    )
+    environment = {**os.environ, "DEBUG": "off", "STATIC_ROOT": str(root)}
+    words = ("collectstatic", "--noinput", "-v", "0")
+    managed(root.parent, environment, *words).check_returncode()
 
 
 def url_of_test_database() -> str:

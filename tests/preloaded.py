@@ -73,6 +73,16 @@ class Preloaded:
         self.send_signal(signal.SIGKILL)
 
 
+def managed(
+    folder: Path, environment: dict[str, str], *words: str
+) -> subprocess.CompletedProcess[str]:
+    """`manage.py words`, to its end. What it says is all in `stdout`, in order."""
+    log = folder / "managed.log"
+    log.unlink(missing_ok=True)
+    status = Preloaded("manage", [*words], log, environment).wait()
+    return subprocess.CompletedProcess([*words], status, log.read_text(), "")
+
+
 def run(module: str, words: list[str], log: Path, environment: dict[str, str]) -> None:
     """In the new process."""
     os.setsid()

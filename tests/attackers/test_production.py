@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
@@ -17,6 +16,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 
 from tests.live import ServerProcess
+from tests.preloaded import managed
 
 PASSWORD = "correct horse 7"
 BEHIND_A_PROXY = {"Host": "chat.example", "X-Forwarded-Proto": "https"}
@@ -92,7 +92,9 @@ def test_a_form_of_another_origin_is_refused(
         assert answer.status == 403, origin
 
 
-def deploy_check(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess:  # type: ignore[type-arg]
+def deploy_check(
+    tmp_path: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
     known = {
         "PATH": os.environ["PATH"],
         "DATA": str(tmp_path),
@@ -103,18 +105,13 @@ def deploy_check(tmp_path: Path, **environment: str) -> subprocess.CompletedProc
         "EMAIL_URL": "smtp+tls://user:password@mail.example:587",
         "HSTS_SECONDS": "31536000",
     }
-    return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        env=known | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("check", "--deploy", "--fail-level", "WARNING")
+    return managed(tmp_path, known | environment, *words)
 
 
 def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
     answer = deploy_check(tmp_path)
-    assert answer.returncode == 0, answer.stderr
+    assert answer.returncode == 0, answer.stdout
     assert "no issues" in answer.stdout
 
 
@@ -132,4 +129,4 @@ def test_but_it_has_where_something_is_wrong(
 ) -> None:
     answer = deploy_check(tmp_path, **{name: value})
     assert answer.returncode != 0
-    assert said in answer.stderr
+    assert said in answer.stdout

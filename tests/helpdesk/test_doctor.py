@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_urlsafe
@@ -22,6 +21,7 @@ from helpdesk.doctor import inside
 from helpdesk.doctor.findings import State
 from helpdesk.models.leases import ServerProcess
 from tests import live
+from tests.preloaded import managed
 from tests.proxies import Faults, Proxy, make_certificate
 from tests.services import free_port
 
@@ -270,57 +270,64 @@ def test_a_server_with_another_secret(
 # --- the command
 
 
-def command(proxy: Proxy, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": live.url_of_test_database(),
-        "DEBUG": "off",
-        "PUBLIC_URL": proxy.url,
-        "PROXIES": "1",
-        **more,
-    }
-    return subprocess.run(
-        [sys.executable, "manage.py", "doctor", *words],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_the_command_ends_well_when_all_is_well(proxy: Proxy, behind: None) -> None:
+@pytest.fixture
+def command(proxy: Proxy, tmp_path: Path) -> Command:
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": live.url_of_test_database(),
+            "DEBUG": "off",
+            "PUBLIC_URL": proxy.url,
+            "PROXIES": "1",
+            **more,
+        }
+        return managed(tmp_path, environment, "doctor", *words)
+
+    return run
+
+
+def test_the_command_ends_well_when_all_is_well(command: Command, behind: None) -> None:
     pulse.beat()
-    ended = command(proxy, "--silence", "0.2")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = command("--silence", "0.2")
+    assert ended.returncode == 0, ended.stdout
     assert "WebSocket" in ended.stdout
     assert "0 failed" in ended.stdout
 
 
-def test_the_command_fails_when_something_has(proxy: Proxy, behind: None) -> None:
+def test_the_command_fails_when_something_has(
+    command: Command, proxy: Proxy, behind: None
+) -> None:
     pulse.beat()
     proxy.faults.strips_upgrade = True
-    ended = command(proxy, "--silence", "0.2", "--site", "shop")
+    ended = command("--silence", "0.2", "--site", "shop")
     assert ended.returncode == 1
     assert "FAILED" in ended.stdout
     assert "$http_upgrade" in ended.stdout
     assert "1 failed" in ended.stdout
 
 
-def test_it_may_stay_inside(proxy: Proxy, transactional_db: None) -> None:
+def test_it_may_stay_inside(
+    command: Command, proxy: Proxy, transactional_db: None
+) -> None:
     pulse.beat()
     proxy.faults.away = True
-    ended = command(proxy, "--inside")
+    ended = command("--inside")
     assert ended.returncode == 0, ended.stdout
     assert "public address" not in ended.stdout
 
 
-def test_without_a_database_it_says_so_and_goes_on(proxy: Proxy) -> None:
+def test_without_a_database_it_says_so_and_goes_on(
+    command: Command, proxy: Proxy
+) -> None:
     proxy.faults.away = True
-    ended = command(proxy, DATABASE_URL="sqlite:////nowhere/gone.sqlite3")
+    ended = command(DATABASE_URL="sqlite:////nowhere/gone.sqlite3")
     assert ended.returncode == 1
     assert "DATABASE_URL" in ended.stdout
     assert "proxy_pass" in ended.stdout
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in ended.stdout
 
 
 # --- inside
