@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 
 from helpdesk import hub, presence
 from helpdesk.hub import Event, Hub, Mark
 from tests import people
+from tests.faults.proxy import Proxy
 from tests.live import ServerProcess
 from tests.people import PATIENCE_SECONDS, Frame
 from tests.servers import ValkeyServer
@@ -229,7 +232,8 @@ async def test_a_hub_that_is_deaf_without_knowing_listens_anew(
     how: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    connection = there.layer._get_layer()._shards[0]
+    layer = there.layer
+    connection = layer._get_layer()._shards[0]
     connection._receive_task.cancel()
     if how == "failed":
         connection._receive_task = asyncio.ensure_future(ended())
@@ -243,7 +247,38 @@ async def test_a_hub_that_is_deaf_without_knowing_listens_anew(
             await asyncio.sleep(0.01)
     assert b"lost" not in far.heard
     assert "not even its own voice" in caplog.text
-    connection._receive_task = None  # or what was broken here keeps the loop open
+    if layer is not there.layer:  # given up as it was broken here
+        connection._receive_task = None
+        await layer.flush()
+
+
+async def test_a_connection_that_is_forgotten_on_the_way_is_replaced(
+    impatient: None, here: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a firewall: nothing arrives any more, and neither side is told."""
+    monkeypatch.setattr(hub, "PUBLISH_SECONDS", 0.3)
+    config = settings.CHANNEL_LAYERS["default"]["CONFIG"]
+    (address,) = config["hosts"]
+    port = urlsplit(address).port
+    assert port
+    proxy = Proxy(port)
+    await proxy.start()
+    through = address.replace(f":{port}", f":{proxy.port}")
+    monkeypatch.setitem(config, "hosts", [through])
+    far_away, ear = Hub(), Ear()
+    far_away.join(ear, "a")
+
+    async def heard(frame: bytes) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while frame not in ear.heard:
+                here.publish(Event(("a",), frame))
+                await asyncio.sleep(0.01)
+
+    await heard(b"before")
+    proxy.forget()
+    await heard(b"after")
+    await far_away.close()
+    await proxy.close()
 
 
 async def test_a_hub_that_hears_only_itself_is_content(
