@@ -92,7 +92,7 @@ class Process:
     def __init__(self, log: Path, environment: dict[str, str]) -> None:
         self.port = free_port()
         self.log = log
-        self.environment = environment
+        self.environment = {**environment}  # each is told other things besides
         self.module = "helpdesk"
         self.proxy = Proxy(self.port)
 
