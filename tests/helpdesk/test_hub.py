@@ -42,6 +42,14 @@ class Ear:
                 await self.news.wait()
 
 
+async def until_heard(teller: Hub, ear: Ear, frame: bytes) -> None:
+    """Tell it again and again, to whoever is in the audience `trial`."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while frame not in ear.heard:
+            teller.publish(Event(("trial",), frame))
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def here() -> AsyncIterator[Hub]:
     one = Hub()
@@ -56,10 +64,7 @@ async def there(here: Hub) -> AsyncIterator[Hub]:
     for teller, listener in ((here, other), (other, here)):
         ear = Ear()
         listener.join(ear, "trial")
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not ear.heard:
-                teller.publish(Event(("trial",), b"do you hear me?"))
-                await asyncio.sleep(0.01)
+        await until_heard(teller, ear, b"do you hear me?")
         listener.leave(ear, "trial")
     yield other
     await other.close()
@@ -239,12 +244,9 @@ async def test_a_hub_that_is_deaf_without_knowing_listens_anew(
         connection._receive_task = asyncio.ensure_future(ended())
     await asyncio.sleep(0)
     far = Ear()
-    there.join(far, "a")
-    here.publish(Event(("a",), b"lost"))
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while b"found" not in far.heard:
-            here.publish(Event(("a",), b"found"))
-            await asyncio.sleep(0.01)
+    there.join(far, "trial")
+    here.publish(Event(("trial",), b"lost"))
+    await until_heard(here, far, b"found")
     assert b"lost" not in far.heard
     assert "not even its own voice" in caplog.text
     if layer is not there.layer:  # given up as it was broken here
@@ -266,17 +268,10 @@ async def test_a_connection_that_is_forgotten_on_the_way_is_replaced(
     through = address.replace(f":{port}", f":{proxy.port}")
     monkeypatch.setitem(config, "hosts", [through])
     far_away, ear = Hub(), Ear()
-    far_away.join(ear, "a")
-
-    async def heard(frame: bytes) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while frame not in ear.heard:
-                here.publish(Event(("a",), frame))
-                await asyncio.sleep(0.01)
-
-    await heard(b"before")
+    far_away.join(ear, "trial")
+    await until_heard(here, ear, b"before")
     proxy.forget()
-    await heard(b"after")
+    await until_heard(here, ear, b"after")
     await far_away.close()
     await proxy.close()
 
