@@ -27,6 +27,9 @@ from .secrets import kept_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_AGAIN_SECONDS = 5
+# Python's own thresholds look for garbage several times a batch of messages, which
+# leaves next to none.
+GARBAGE = (20_000, 20, 50)
 
 
 def main() -> None:
@@ -128,6 +131,7 @@ def serve(host: str, port: int, on_ready: Any = lambda port: None) -> None:
     if settings.DEBUG:
         served = ASGIStaticFilesHandler(served)
     gc.freeze()
+    gc.set_threshold(*GARBAGE)
     gc.enable()
     serving.run_until_told_to_leave(
         served, host=host, port=port, drain=drain, on_ready=on_ready

@@ -153,7 +153,11 @@ if REDIS_URLS:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": REDIS_URLS, "prefix": REDIS_PREFIX},
+            "CONFIG": {
+                # By version 3 redis-py spells out all that is pushed, for a log line.
+                "hosts": [{"address": url, "protocol": 2} for url in REDIS_URLS],
+                "prefix": REDIS_PREFIX,
+            },
         }
     }
 else:  # for commands and a look around; checks.py refuses to serve with it

@@ -78,7 +78,7 @@ def _line() -> Line:
     loop = asyncio.get_running_loop()
     line = _lines.get(loop)
     if line is None:
-        line = _lines[loop] = Line(_store())
+        line = _lines[loop] = Line(_store(), loop)
     return line
 
 
@@ -117,8 +117,9 @@ class Waiting:
 class Line:
     """Posts in the order in which they came, for one event loop."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
         self._store = store
+        self._loop = loop
         self._waiting: deque[Waiting] = deque()
         self._bytes = 0
         self._limit = BATCH
@@ -133,12 +134,11 @@ class Line:
     async def add(self, post: Post) -> Stored | Answered:
         if len(self._waiting) >= POSTS or self._bytes >= BYTES:
             raise Overloaded(retry_ms=random.randint(500, 2000))  # noqa: S311
-        loop = asyncio.get_running_loop()
-        waiting = Waiting(post, loop.create_future())
+        waiting = Waiting(post, self._loop.create_future())
         self._waiting.append(waiting)
         self._bytes += waiting.size
         if self._worker is None:
-            self._worker = loop.create_task(self._work(), context=self._nobody)
+            self._worker = self._loop.create_task(self._work(), context=self._nobody)
         return await waiting.future
 
     async def close(self) -> None:
@@ -178,7 +178,7 @@ class Line:
         if not batch:
             return
         posts = [waiting.post for waiting in batch]
-        began = asyncio.get_running_loop().time()
+        began = self._loop.time()
         try:
             answers = await self._store.commit(posts, patient=patient)
         except Away as error:
@@ -189,7 +189,7 @@ class Line:
             tally.commits_failed += 1
             self._narrow(batch, error)
         else:
-            _count(batch, began)
+            _count(batch, began, self._loop.time())
             self._rest = REST_SECONDS[0]
             self._limit = min(BATCH, 2 * self._limit)
             later = _answered(batch, answers)
@@ -235,7 +235,7 @@ class Line:
 
     def _put_back(self, batch: list[Waiting]) -> None:
         """To the front, in their order; those that have waited too long are refused."""
-        late = asyncio.get_running_loop().time() - PATIENCE_SECONDS
+        late = self._loop.time() - PATIENCE_SECONDS
         for waiting in reversed(batch):
             if waiting.since < late:
                 waiting.answer(Overloaded())
@@ -244,8 +244,7 @@ class Line:
                 self._bytes += waiting.size
 
 
-def _count(batch: list[Waiting], began: float) -> None:
-    now = asyncio.get_running_loop().time()
+def _count(batch: list[Waiting], began: float, now: float) -> None:
     tally.commit_seconds.take(now - began)
     tally.commit_posts.take(len(batch))
     for waiting in batch:

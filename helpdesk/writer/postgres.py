@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import functools
 import os
 import socket
 from collections.abc import Coroutine, Iterable, Sequence
@@ -20,22 +19,20 @@ import msgspec
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
-from psycopg.rows import TupleRow
 
 from .. import database
 from . import claims
 from .line import PATIENCE_SECONDS, Away
+from .pipeline import Pipeline, Row, array
 from .plan import (
     Answer,
     Answered,
-    Counter,
     File,
     Found,
     Key,
     Later,
     Plan,
     Post,
-    Row,
     Said,
     Standing,
     Upload,
@@ -44,7 +41,7 @@ from .plan import (
 )
 
 T = TypeVar("T")
-Connection = psycopg.AsyncConnection[TupleRow]
+Connection = psycopg.AsyncConnection[Any]
 
 CONNECT_SECONDS = 5
 # (Read-only: a standby has taken over the address.)
@@ -74,25 +71,26 @@ OPTIONS = " ".join(
 # who only make sure that the conversation exists (a foreign key's KEY SHARE).
 LOCK = """
     SELECT id, customer_id, agent_id, queue_id, state, version, seq, notes
-    FROM helpdesk_conversation WHERE id = ANY(%s)
+    FROM helpdesk_conversation WHERE id = ANY($1)
     ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_WHAT_IS_FREE = LOCK + " SKIP LOCKED"
 
 # A bucket that a command has (claims.py): its posts wait for the next batch.
 CLAIM = """
-    SELECT b, pg_advisory_xact_lock_shared(%s, b) FROM unnest(%s::int[]) AS b
+    SELECT b, pg_advisory_xact_lock_shared($1::int, b) FROM unnest($2::int[]) AS b
 """
 CLAIM_WHAT_IS_FREE = """
-    SELECT b FROM (SELECT %s::int AS kind) AS k, unnest(%s::int[]) AS b
-    WHERE pg_try_advisory_xact_lock_shared(kind, b)
+    SELECT b FROM unnest($2::int[]) AS b
+    WHERE pg_try_advisory_xact_lock_shared($1::int, b)
 """
+CLAIMS = str(claims.KIND).encode()
 
-EXIST = "SELECT id FROM helpdesk_conversation WHERE id = ANY(%s)"
+EXIST = "SELECT id FROM helpdesk_conversation WHERE id = ANY($1)"
 
 NEWEST = """
     SELECT DISTINCT ON (customer_id) customer_id, id
-    FROM helpdesk_conversation WHERE customer_id = ANY(%s)
+    FROM helpdesk_conversation WHERE customer_id = ANY($1)
     ORDER BY customer_id, (state <> 'ended' AND NOT "left") DESC, created_at DESC
 """
 
@@ -106,14 +104,14 @@ KNOWN = """
     SELECT NULL, m.sender, m.client_id, m.seq, m.notes, m.at,
            c.id, c.customer_id, c.agent_id, c.queue_id, c.state, c.version,
            c.seq, c.notes, NULL
-    FROM json_array_elements(%s::json) AS p
+    FROM json_array_elements($1::json) AS p
     JOIN helpdesk_message m
       ON (m.sender, m.client_id) = ((p ->> 0)::uuid, p ->> 1)
     JOIN helpdesk_conversation c ON c.id = m.conversation_id
     UNION ALL
     SELECT NULL, r.sender, r.client_id, NULL, NULL, NULL,
            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.ack
-    FROM json_array_elements(%s::json) AS p
+    FROM json_array_elements($1::json) AS p
     JOIN helpdesk_receipt r
       ON (r.sender, r.client_id) = ((p ->> 0)::uuid, p ->> 1)
 """
@@ -122,7 +120,7 @@ KNOWN = """
 UPLOADS = """
     SELECT id, name, type, size, width, height, duration,
            uploader, message_id IS NOT NULL
-    FROM helpdesk_attachment WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+    FROM helpdesk_attachment WHERE id = ANY($1) ORDER BY id FOR UPDATE
 """
 
 SAY = """
@@ -130,19 +128,19 @@ SAY = """
         INSERT INTO helpdesk_message (conversation_id, place, seq, notes, client_id,
                                       kind, author, sender, text, event, data, at)
         SELECT r.conversation, r.place, r.seq, r.notes, r.client_id,
-               r.kind, r.author, r.sender, r.text, '', '{}', %s
-        FROM json_to_recordset(%s::json) AS r (
+               r.kind, r.author, r.sender, r.text, '', '{}', $1::timestamptz
+        FROM json_to_recordset($2::json) AS r (
             conversation uuid, place int, seq int, notes int, client_id text,
             kind text, author text, sender uuid, text text)
     )
-    UPDATE helpdesk_conversation c SET seq = n.seq, notes = n.notes, said_at = %s
-    FROM json_to_recordset(%s::json) AS n (id uuid, seq int, notes int)
+    UPDATE helpdesk_conversation c SET seq = n.seq, notes = n.notes, said_at = $1
+    FROM json_to_recordset($3::json) AS n (id uuid, seq int, notes int)
     WHERE c.id = n.id
 """
 
 ATTACH = """
     UPDATE helpdesk_attachment a SET message_id = m.id
-    FROM unnest(%s::uuid[], %s::uuid[], %s::int[]) AS u (id, conversation, place)
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS u (id, conversation, place)
     JOIN helpdesk_message m
       ON (m.conversation_id, m.place) = (u.conversation, u.place)
     WHERE a.id = u.id
@@ -157,8 +155,8 @@ class Postgres:
 
     async def commit(self, posts: Sequence[Post], *, patient: bool) -> list[Answer]:
         try:
-            connection = await self._connected()
-            return await _in_time(connection, _commit(connection, posts, patient))
+            connection, pipeline = await self._connected()
+            return await _in_time(connection, _commit(pipeline, posts, patient))
         except LockNotAvailable:
             await self._undo()
             return [Later()] * len(posts)
@@ -166,7 +164,7 @@ class Postgres:
             await self.close()
             raise Away(str(error)) from error
         except BaseException:
-            await self._undo()
+            await self.close()  # what it knows may be of before a migration
             raise
 
     async def close(self) -> None:
@@ -174,17 +172,17 @@ class Postgres:
         if connection:
             await connection.close()
 
-    async def _connected(self) -> Connection:
+    async def _connected(self) -> tuple[Connection, Pipeline]:
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(**_parameters())
-        return self._connection
+            self._pipeline = Pipeline(self._connection)
+        return self._connection, self._pipeline
 
     async def _undo(self) -> None:
-        if self._connection:
-            try:
-                await self._connection.execute("ROLLBACK")
-            except psycopg.Error:
-                await self.close()
+        try:
+            await self._pipeline.ask(("ROLLBACK",))
+        except psycopg.Error:
+            await self.close()
 
 
 def _parameters() -> dict[str, Any]:
@@ -193,7 +191,6 @@ def _parameters() -> dict[str, Any]:
     own = {
         "autocommit": True,  # BEGIN and COMMIT travel in the pipeline
         "connect_timeout": CONNECT_SECONDS,
-        "prepare_threshold": 0,
         "options": f"{django.get('options', '')} {OPTIONS}".strip(),
         "context": None,
         "cursor_factory": None,
@@ -219,55 +216,53 @@ def _hang_up(connection: Connection) -> None:
 
 
 async def _commit(
-    connection: Connection, posts: Sequence[Post], patient: bool
+    pipeline: Pipeline, posts: Sequence[Post], patient: bool
 ) -> list[Answer]:
-    posts = await _resolved(connection, posts)
-    found = await _look(connection, posts, patient=patient)
+    posts = await _resolved(pipeline, posts)
+    found = await _look(pipeline, posts, patient=patient)
     decided = plan(posts, found)
-    await _store(connection, decided, found.now)
+    await _store(pipeline, decided, found.now)
     return decided.answers
 
 
-async def _resolved(connection: Connection, posts: Sequence[Post]) -> Sequence[Post]:
+async def _resolved(pipeline: Pipeline, posts: Sequence[Post]) -> Sequence[Post]:
     """Posts of customers who did not say where, with their newest conversation."""
     senders = {post.sender for post in posts if post.conversation is None}
     if not senders:
         return posts
-    cursor = await connection.execute(NEWEST, [list(senders)], binary=True)
-    newest: dict[UUID, UUID] = dict(await cursor.fetchall())
+    (rows,) = await pipeline.ask((NEWEST, array(senders)))
+    newest: dict[UUID, UUID] = dict(rows)
     return [into_newest(post, newest) for post in posts]
 
 
-async def _look(
-    connection: Connection, posts: Sequence[Post], *, patient: bool
-) -> Found:
-    ids = list({post.conversation for post in posts if post.conversation})
-    keys = _json([post.key for post in posts])
+async def _look(pipeline: Pipeline, posts: Sequence[Post], *, patient: bool) -> Found:
+    ids = {post.conversation for post in posts if post.conversation}
+    keys = [post.key for post in posts]
+    buckets = array(claims.buckets(keys))
     files = [id for post in posts for id in post.attachments]
-    async with connection.pipeline():
-        execute = functools.partial(connection.execute, binary=True)
-        await execute("BEGIN")
-        claim = CLAIM if patient else CLAIM_WHAT_IS_FREE
-        buckets = claims.buckets(post.key for post in posts)
-        claimed = await execute(claim, [claims.KIND, buckets])
-        locked = await execute(LOCK if patient else LOCK_WHAT_IS_FREE, [ids])
-        uploads = await execute(UPLOADS, [files]) if files else None
-        looked_up = await execute(KNOWN, [keys, keys])
-        ours = {row[0] for row in await claimed.fetchall()}
-        standings = {row[0]: Standing(*row) for row in await locked.fetchall()}
-        found_files = await uploads.fetchall() if uploads else []
-        (now, *_), *known = await looked_up.fetchall()
+    _, claimed, locked, looked_up, *uploads = await pipeline.ask(
+        ("BEGIN",),
+        (CLAIM if patient else CLAIM_WHAT_IS_FREE, CLAIMS, buckets),
+        (LOCK if patient else LOCK_WHAT_IS_FREE, array(ids)),
+        (KNOWN, msgspec.json.encode(keys)),
+        *([(UPLOADS, array(files))] if files else []),
+    )
+    (now, *_), *known = looked_up
+    ours = {row[0] for row in claimed}
+    standings = {row[0]: Standing(*row) for row in locked}
     return Found(
         standings=standings,
-        elsewhere=await _existing(connection, set(ids) - standings.keys()),
-        claimed={post.key for post in posts if claims.bucket(*post.key) not in ours},
+        elsewhere=await _existing(pipeline, ids - standings.keys()),
+        claimed={key for key in keys if claims.bucket(*key) not in ours},
         known=_known(known),
-        uploads={row[0]: Upload(File(*row[:7]), *row[7:]) for row in found_files},
+        uploads={
+            row[0]: Upload(File(*row[:7]), *row[7:]) for rows in uploads for row in rows
+        },
         now=database.milliseconds(now) + database.offset,
     )
 
 
-def _known(rows: Iterable[TupleRow]) -> dict[Key, Said | Answered]:
+def _known(rows: Iterable[Row]) -> dict[Key, Said | Answered]:
     known: dict[Key, Said | Answered] = {}
     for _, sender, client_id, seq, notes, at, *standing, ack in rows:
         # A command that also said something (a start, say) is answered by its receipt,
@@ -278,33 +273,28 @@ def _known(rows: Iterable[TupleRow]) -> dict[Key, Said | Answered]:
     return known
 
 
-async def _existing(connection: Connection, ids: set[UUID]) -> set[UUID]:
+async def _existing(pipeline: Pipeline, ids: set[UUID]) -> set[UUID]:
     if not ids:
         return set()
-    cursor = await connection.execute(EXIST, [list(ids)], binary=True)
-    return {id for (id,) in await cursor.fetchall()}
+    (rows,) = await pipeline.ask((EXIST, array(ids)))
+    return {id for (id,) in rows}
 
 
-async def _store(connection: Connection, decided: Plan, now: dt.datetime) -> None:
-    async with connection.pipeline():
-        if decided.rows:
-            rows, counters = _json(decided.rows), _json(decided.counters)
-            await connection.execute(SAY, [now, rows, now, counters])
-        if attached := _attached(decided):
-            await connection.execute(ATTACH, attached)
-        await connection.execute("COMMIT")
+async def _store(pipeline: Pipeline, decided: Plan, now: dt.datetime) -> None:
+    writes: list[tuple[str, *tuple[bytes, ...]]] = []
+    if decided.rows:
+        rows, counters = map(msgspec.json.encode, (decided.rows, decided.counters))
+        writes.append((SAY, now.isoformat().encode(), rows, counters))
+    if attached := _attached(decided):
+        writes.append((ATTACH, *map(array, attached)))
+    await pipeline.ask(*writes, ("COMMIT",))
 
 
-def _json(rows: Sequence[Row | Counter | Key]) -> str:
-    """As a parameter, several times cheaper than an array for each column."""
-    return msgspec.json.encode(rows).decode()
-
-
-def _attached(decided: Plan) -> list[list[Any]]:
+def _attached(decided: Plan) -> list[tuple[Any, ...]]:
     """Columns: which file belongs to which place of which conversation."""
     rows = [
         (id, row.conversation, row.place)
         for row in decided.rows
         for id in row.attachments
     ]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return list(zip(*rows, strict=True))

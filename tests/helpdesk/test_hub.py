@@ -260,13 +260,13 @@ async def test_a_connection_that_is_forgotten_on_the_way_is_replaced(
     """As by a firewall: nothing arrives any more, and neither side is told."""
     monkeypatch.setattr(hub, "PUBLISH_SECONDS", 0.3)
     config = settings.CHANNEL_LAYERS["default"]["CONFIG"]
-    (address,) = config["hosts"]
-    port = urlsplit(address).port
+    (host,) = config["hosts"]
+    port = urlsplit(host["address"]).port
     assert port
     proxy = Proxy(port)
     await proxy.start()
-    through = address.replace(f":{port}", f":{proxy.port}")
-    monkeypatch.setitem(config, "hosts", [through])
+    through = host["address"].replace(f":{port}", f":{proxy.port}")
+    monkeypatch.setitem(config, "hosts", [host | {"address": through}])
     far_away, ear = Hub(), Ear()
     far_away.join(ear, "trial")
     await until_heard(here, ear, b"before")

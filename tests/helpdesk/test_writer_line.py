@@ -72,8 +72,8 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-def line(shelf: Shelf) -> Line:
-    return Line(shelf)
+async def line(shelf: Shelf) -> Line:
+    return Line(shelf, asyncio.get_running_loop())
 
 
 def post_all(line: Line, texts: Sequence[str]) -> list[asyncio.Task[object]]:
