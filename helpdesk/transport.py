@@ -226,9 +226,20 @@ class PromptTransport(tcp.Server):
     """Writes at the end of the loop's turn: all that the turn had for the socket, in
     one system call. Twisted's asks the loop to say when the socket takes data, which
     is another turn and two system calls more, though nearly every socket would have
-    taken it; it does so here for what is left over."""
+    taken it; it does so here for what is left over.
+
+    And reads without the context that Twisted makes for each piece of data, so that log
+    lines might say whose it was, at the price of half the reading."""
 
     _soon = False
+
+    def startReading(self) -> None:
+        super().startReading()  # type: ignore[no-untyped-call]
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.fileno(), self._read_now)  # in place of the reactor's own
+
+    def _read_now(self) -> None:
+        self.reactor._readOrWrite(self, True)
 
     def startWriting(self) -> None:
         if not self._soon:

@@ -116,7 +116,9 @@ def _message(
 
 def attachment_ids(wanted: Sequence[str] | None) -> tuple[UUID, ...]:
     """Raises AttachmentUnknown for what cannot be an id."""
+    if not wanted:
+        return ()
     try:
-        return tuple(UUID(each) for each in wanted or ())
+        return tuple(map(UUID, wanted))
     except ValueError:
         raise AttachmentUnknown from None

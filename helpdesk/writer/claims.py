@@ -10,7 +10,6 @@ The first lock of its transaction: whoever waits for it holds nothing else.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection
@@ -22,10 +21,6 @@ BUCKETS = 128
 
 def bucket(sender: UUID, client_id: str) -> int:
     return zlib.crc32(sender.bytes + client_id.encode()) % BUCKETS
-
-
-def buckets(keys: Iterable[tuple[UUID, str]]) -> list[int]:
-    return sorted({bucket(*key) for key in keys})
 
 
 def claim(sender: UUID, client_id: str) -> None:

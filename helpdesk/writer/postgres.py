@@ -237,14 +237,14 @@ async def _resolved(pipeline: Pipeline, posts: Sequence[Post]) -> Sequence[Post]
 
 async def _look(pipeline: Pipeline, posts: Sequence[Post], *, patient: bool) -> Found:
     ids = {post.conversation for post in posts if post.conversation}
-    keys = [post.key for post in posts]
-    buckets = array(claims.buckets(keys))
+    bucket_of = {key: claims.bucket(*key) for key in (post.key for post in posts)}
+    buckets = array(sorted({*bucket_of.values()}))
     files = [id for post in posts for id in post.attachments]
     _, claimed, locked, looked_up, *uploads = await pipeline.ask(
         ("BEGIN",),
         (CLAIM if patient else CLAIM_WHAT_IS_FREE, CLAIMS, buckets),
         (LOCK if patient else LOCK_WHAT_IS_FREE, array(ids)),
-        (KNOWN, msgspec.json.encode(keys)),
+        (KNOWN, msgspec.json.encode([*bucket_of])),
         *([(UPLOADS, array(files))] if files else []),
     )
     (now, *_), *known = looked_up
@@ -253,7 +253,7 @@ async def _look(pipeline: Pipeline, posts: Sequence[Post], *, patient: bool) -> 
     return Found(
         standings=standings,
         elsewhere=await _existing(pipeline, ids - standings.keys()),
-        claimed={key for key in keys if claims.bucket(*key) not in ours},
+        claimed={key for key, bucket in bucket_of.items() if bucket not in ours},
         known=_known(known),
         uploads={
             row[0]: Upload(File(*row[:7]), *row[7:]) for rows in uploads for row in rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import accumulate, pairwise
 from typing import Any
@@ -23,13 +23,14 @@ Ends = tuple[PromptTransport, socket.socket, MemoryReactor]
 
 
 @pytest.fixture
-def ends() -> Iterator[Ends]:
+async def ends() -> AsyncIterator[Ends]:
     """Ours, the other side's, and the loop that ours would ask to wait."""
     here, there = socket.socketpair()
     for end in (here, there):
         end.setblocking(False)
     loop = MemoryReactor()
     yield PromptTransport(here, Protocol(), ("", 0), None, 1, loop), there, loop
+    asyncio.get_running_loop().remove_reader(here)
     here.close()
     there.close()
 
