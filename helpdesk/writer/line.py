@@ -148,8 +148,10 @@ class Line:
 
     async def _work(self) -> None:
         try:
+            await self._gather()
             while self._waiting:
-                await self._gather()
+                # Before those just answered hear of it: the database would stand idle
+                # while their acks are sent.
                 await self._commit(self._take())
         finally:
             self._worker = None
