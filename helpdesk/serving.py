@@ -38,6 +38,7 @@ reactor: Any = installed_reactor
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
 PING_SECONDS = 20
 CLOSE_SECONDS = 5  # for a request to end after its client has gone
+GOODBYE_SECONDS = 5  # for a client to answer our close; dropped, it may not hear why
 FLUSH_SECONDS = 0.1  # what was written is sent in the reactor's next turns
 DRAIN_SECONDS = 15  # for everybody's goodbye; then the rest is dropped
 
@@ -78,7 +79,11 @@ class Server(Daphne):  # type: ignore[misc]
         """Called by daphne between its first listening and its first turn."""
         # Otherwise a text that is too long drops the connection without a word.
         # Daphne lets the origin `null` through to us, which this call would undo.
-        self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
+        self.ws_factory.setProtocolOptions(
+            failByDrop=False,
+            allowNullOrigin=True,
+            closeHandshakeTimeout=GOODBYE_SECONDS,
+        )
         self.ws_factory.protocol = Socket
         self.http_factory.__class__ = Requests  # daphne makes and opens it in one step
         loop = reactor._asyncioEventloop

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
-from helpdesk import consumers, transport
+from helpdesk import consumers, serving, transport
 from helpdesk.tally import tally
 from tests.attackers.memory import megabytes
 from tests.attackers.wire import HOST, ORIGIN
@@ -43,6 +43,13 @@ async def test_a_flood_of_pings_is_closed_with_4429(shop: Shop) -> None:
     await pings(mallory, 500)
     assert await mallory.closed() == consumers.TOO_FAST == transport.TOO_FAST
     await cora.heard_so_far()
+
+
+async def test_who_is_slow_has_time_to_hear_why_they_are_closed(shop: Shop) -> None:
+    """Dropped while still sending, they would find a broken connection and no code."""
+    cora = await shop.customer()
+    connection = shop.served(cora)._send.args[0]  # type: ignore[attr-defined]
+    assert connection.closeHandshakeTimeout == serving.GOODBYE_SECONDS
 
 
 async def test_a_ping_now_and_then_is_answered(shop: Shop) -> None:
