@@ -22,7 +22,8 @@ from .plan import Answer, Answered, Later, Post, Stored
 
 POSTS = 5_000  # that may wait; at a few thousand a second that is about a second
 BYTES = 16 * 1024 * 1024  # of text that may wait
-BATCH = 500  # posts a transaction: larger ones are no faster, and hold locks longer
+BATCH = 128  # posts a transaction: of more, the loop has too few left meanwhile
+ANSWERS = 32  # a turn of the loop
 TURNS = 3  # of the loop, as long as each brings more posts for a batch
 PATIENCE_SECONDS = 10  # then a post is refused: its client waits no longer for an ack
 REST_SECONDS = (0.02, 1.0)  # the first and the longest rest while the database is away
@@ -121,6 +122,7 @@ class Line:
         self._store = store
         self._loop = loop
         self._waiting: deque[Waiting] = deque()
+        self._answers: deque[tuple[Waiting, Answer]] = deque()
         self._bytes = 0
         self._limit = BATCH
         self._rest = REST_SECONDS[0]
@@ -144,6 +146,8 @@ class Line:
     async def close(self) -> None:
         if self._worker:
             await self._worker
+        while self._answers:
+            self._hand_out()
         await self._store.close()
 
     async def _work(self) -> None:
@@ -194,9 +198,31 @@ class Line:
             _count(batch, began, self._loop.time())
             self._rest = REST_SECONDS[0]
             self._limit = min(BATCH, 2 * self._limit)
-            later = _answered(batch, answers)
+            later = self._answer(batch, answers)
             if later:
                 await self._try_later(later, patient=patient)
+
+    def _answer(self, batch: list[Waiting], answers: list[Answer]) -> list[Waiting]:
+        """Give the answers soon; returns those who have to wait for another batch."""
+        later = []
+        handing_out = bool(self._answers)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Later):
+                later.append(waiting)
+            else:
+                self._answers.append((waiting, answer))
+        if not handing_out:
+            self._hand_out()
+        return later
+
+    def _hand_out(self) -> None:
+        """A few in each turn of the loop, in order. Were all who posted woken at once,
+        the loop would not hear the database meanwhile, which would stand idle."""
+        for _ in range(min(ANSWERS, len(self._answers))):
+            waiting, answer = self._answers.popleft()
+            waiting.answer(answer)
+        if self._answers:
+            self._loop.call_soon(self._hand_out, context=self._nobody)
 
     def _narrow(self, batch: list[Waiting], error: Exception) -> None:
         """Halve the next batches until the post that fails stands alone. It gets a
@@ -251,14 +277,3 @@ def _count(batch: list[Waiting], began: float, now: float) -> None:
     tally.commit_posts.take(len(batch))
     for waiting in batch:
         tally.post_seconds.take(now - waiting.since)
-
-
-def _answered(batch: list[Waiting], answers: list[Answer]) -> list[Waiting]:
-    """Give the answers; returns those who have to wait for another batch."""
-    later = []
-    for waiting, answer in zip(batch, answers, strict=True):
-        if isinstance(answer, Later):
-            later.append(waiting)
-        else:
-            waiting.answer(answer)
-    return later

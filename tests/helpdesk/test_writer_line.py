@@ -11,7 +11,7 @@ import pytest
 
 from helpdesk.errors import Ended, Overloaded
 from helpdesk.writer import line as module
-from helpdesk.writer.line import BATCH, BYTES, POSTS, Away, Line
+from helpdesk.writer.line import ANSWERS, BATCH, BYTES, POSTS, Away, Line
 from helpdesk.writer.plan import Answer, Later, Post, Stored
 
 CORA, HERS = uuid4(), uuid4()
@@ -134,6 +134,37 @@ async def test_each_gets_their_own_answer(line: Line, shelf: Shelf) -> None:
     shelf.refused = {"b"}
     answers = await asyncio.gather(*post_all(line, "abc"), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Stored, Ended, Stored]
+
+
+async def test_the_next_batch_leaves_before_all_of_the_last_one_have_heard(
+    line: Line, shelf: Shelf
+) -> None:
+    """The database would otherwise stand idle while their acks are sent."""
+    first = post_all(line, ["x"] * BATCH)
+    while line.waiting < BATCH:
+        await turn()
+    while line.waiting:
+        await turn()  # the first batch is under way
+    second = post_all(line, ["y"] * 2)
+    while len(shelf.batches) < 2:
+        heard = sum(task.done() for task in first)
+        await turn()
+    assert 0 < heard < BATCH
+    await asyncio.gather(*first, *second)
+
+
+async def test_all_hear_in_the_order_in_which_they_were_stored(
+    line: Line, shelf: Shelf
+) -> None:
+    heard: list[str] = []
+
+    async def post(text: str) -> None:
+        await line.add(says(text))
+        heard.append(text)
+
+    texts = [str(number) for number in range(2 * BATCH + ANSWERS + 1)]
+    await asyncio.gather(*map(post, texts))
+    assert heard == shelf.texts == texts
 
 
 async def test_one_that_cannot_be_stored_stands_alone(
@@ -271,10 +302,12 @@ async def test_it_is_waited_for_apart_from_the_others(line: Line, shelf: Shelf) 
     await asyncio.gather(*tasks)
 
 
-async def test_close_stores_what_waits(line: Line, shelf: Shelf) -> None:
-    tasks = post_all(line, "abc")
+async def test_close_stores_what_waits_and_tells_all(line: Line, shelf: Shelf) -> None:
+    texts = [str(number) for number in range(BATCH)]
+    tasks = post_all(line, texts)
     await turn()
     await line.close()
-    assert shelf.texts == ["a", "b", "c"]
+    await turn()
+    assert shelf.texts == texts
     assert shelf.closed
-    await asyncio.gather(*tasks)
+    assert all(task.done() for task in tasks)
