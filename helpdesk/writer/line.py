@@ -24,6 +24,7 @@ POSTS = 5_000  # that may wait; at a few thousand a second that is about a secon
 BYTES = 16 * 1024 * 1024  # of text that may wait
 BATCH = 128  # posts a transaction: of more, the loop has too few left meanwhile
 ANSWERS = 32  # a turn of the loop
+PASSES = 3  # over a post whose conversation is locked elsewhere; then it is waited for
 TURNS = 3  # of the loop, as long as each brings more posts for a batch
 PATIENCE_SECONDS = 10  # then a post is refused: its client waits no longer for an ack
 REST_SECONDS = (0.02, 1.0)  # the first and the longest rest while the database is away
@@ -96,7 +97,7 @@ def _store() -> Store:
 class Waiting:
     """A post in the line, and whoever waits for its answer."""
 
-    __slots__ = ("future", "post", "since", "size", "tried")
+    __slots__ = ("future", "passed", "post", "since", "size", "tried")
 
     def __init__(self, post: Post, future: asyncio.Future[Stored | Answered]) -> None:
         self.post = post
@@ -104,6 +105,7 @@ class Waiting:
         self.size = 4 * len(post.text)  # bytes at most
         self.since = future.get_loop().time()
         self.tried = False  # failed once, alone
+        self.passed = 0  # how often its conversation was locked elsewhere
 
     def answer(self, answer: Answer | Exception) -> None:
         """Whoever waited may have gone: the answer is then for nobody."""
@@ -240,13 +242,16 @@ class Line:
             batch[0].answer(error)
 
     async def _try_later(self, later: list[Waiting], *, patient: bool) -> None:
-        """Put back the posts of locked conversations. One conversation at a time is
-        waited for, by turns: so that a lock never holds up the others for long, and no
-        conversation is passed over for ever."""
-        if patient:
+        """Put back the posts of locked conversations: most are in another process's
+        batch, and free by our next one. One that was passed over too often is waited
+        for, one conversation at a time, by turns: so that a lock never holds up the
+        others for long, and no conversation is passed over for ever."""
+        for waiting in later:
+            waiting.passed += 1
+        first = later[0].post.conversation
+        if patient or later[0].passed < PASSES:
             self._put_back(later)
             return
-        first = later[0].post.conversation
         its = [waiting for waiting in later if waiting.post.conversation == first]
         others = [waiting for waiting in later if waiting.post.conversation != first]
         await self._commit(its, patient=True)

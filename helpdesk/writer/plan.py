@@ -237,7 +237,7 @@ class _Batch:
                 post.attachments,
             )
         )
-        return _stored(standing, seq, notes, self._found.now, False, files)
+        return stored_now(standing, seq, notes, self._found.now, files)
 
 
 def into_newest(post: Post, newest: Mapping[UUID, UUID]) -> Post:
@@ -270,6 +270,16 @@ def _customers_own(post: Post, standing: Standing | None) -> Standing:
     if standing.state == "ended":
         raise Ended
     return standing
+
+
+def stored_now(
+    standing: Standing,
+    seq: int,
+    notes: int,
+    at: dt.datetime,
+    files: tuple[File, ...] = (),
+) -> Stored:
+    return _stored(standing, seq, notes, at, False, files)
 
 
 def _stored(

@@ -1,8 +1,10 @@
-"""Storing a batch in PostgreSQL, on a connection of its own: two round trips.
+"""Storing a batch in PostgreSQL, on a connection of its own.
 
-The first locks the conversations and looks up what is known; the plan is made here;
-the second inserts, counts and commits. Each look-up is a statement after the lock,
-so that (READ COMMITTED) it sees what the last holder of the lock has committed.
+Posts into conversations that are known from earlier batches go the short way
+(remembered.py), all others take two round trips. The first locks the conversations and
+looks up what is known; the plan is made here; the second inserts, counts and commits.
+Each look-up is a statement after the lock, so that (READ COMMITTED) it sees what the
+last holder of the lock has committed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import asyncio
 import datetime as dt
 import os
 import socket
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -39,6 +41,7 @@ from .plan import (
     into_newest,
     plan,
 )
+from .remembered import CLAIMS, Memory
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
@@ -84,8 +87,6 @@ CLAIM_WHAT_IS_FREE = """
     SELECT b FROM unnest($2::int[]) AS b
     WHERE pg_try_advisory_xact_lock_shared($1::int, b)
 """
-CLAIMS = str(claims.KIND).encode()
-
 EXIST = "SELECT id FROM helpdesk_conversation WHERE id = ANY($1)"
 
 NEWEST = """
@@ -155,8 +156,8 @@ class Postgres:
 
     async def commit(self, posts: Sequence[Post], *, patient: bool) -> list[Answer]:
         try:
-            connection, pipeline = await self._connected()
-            return await _in_time(connection, _commit(pipeline, posts, patient))
+            connection = await self._connected()
+            return await _in_time(connection, self._commit(posts, patient))
         except LockNotAvailable:
             await self._undo()
             return [Later()] * len(posts)
@@ -172,17 +173,41 @@ class Postgres:
         if connection:
             await connection.close()
 
-    async def _connected(self) -> tuple[Connection, Pipeline]:
+    async def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(**_parameters())
             self._pipeline = Pipeline(self._connection)
-        return self._connection, self._pipeline
+            self._memory = Memory()
+        return self._connection
+
+    async def _commit(self, posts: Sequence[Post], patient: bool) -> list[Answer]:
+        """A patient batch goes the long way, the only one on which locks are waited
+        for."""
+        short = [not patient and each for each in self._memory.believes(posts)]
+        looked = await self._look_first(among(posts, short, False), patient)
+        said = await self._memory.commit(self._pipeline, among(posts, short, True))
+        answers: dict[bool, Iterator[Answer]] = {False: iter(looked), True: iter(said)}
+        return [next(answers[way]) for way in short]
+
+    async def _look_first(self, posts: Sequence[Post], patient: bool) -> list[Answer]:
+        if not posts:
+            return []
+        posts = await _resolved(self._pipeline, posts)
+        found = await _look(self._pipeline, posts, patient=patient)
+        decided = plan(posts, found)
+        await _store(self._pipeline, decided, found.now)
+        self._memory.learn(found.standings.values())
+        return decided.answers
 
     async def _undo(self) -> None:
         try:
             await self._pipeline.ask(("ROLLBACK",))
         except psycopg.Error:
             await self.close()
+
+
+def among(posts: Sequence[Post], short: Sequence[bool], way: bool) -> list[Post]:
+    return [post for post, its in zip(posts, short, strict=True) if its is way]
 
 
 def _parameters() -> dict[str, Any]:
@@ -213,16 +238,6 @@ def _hang_up(connection: Connection) -> None:
         return
     with socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
-
-
-async def _commit(
-    pipeline: Pipeline, posts: Sequence[Post], patient: bool
-) -> list[Answer]:
-    posts = await _resolved(pipeline, posts)
-    found = await _look(pipeline, posts, patient=patient)
-    decided = plan(posts, found)
-    await _store(pipeline, decided, found.now)
-    return decided.answers
 
 
 async def _resolved(pipeline: Pipeline, posts: Sequence[Post]) -> Sequence[Post]:
