@@ -30,7 +30,6 @@ from helpdesk.written import Written
 
 from .models import Agent
 
-HEARTBEAT_SECONDS = 20
 ACTIVE_NOTED_SECONDS = 60
 
 
@@ -284,7 +283,7 @@ def welcome(
         supervised=[shown[each.pk] for each in others],
         messages={pk: each.messages for pk, each in pages.items()},
         more={pk: each.more for pk, each in pages.items()},
-        heartbeat=HEARTBEAT_SECONDS,
+        heartbeat=protocol.HEARTBEAT_SECONDS,
         limits=snapshots.limits(conversations.text_limit("agent")),
     ), [mark_of(each) for each in held]
 

@@ -17,9 +17,6 @@ from helpdesk.written import Written
 from . import identity
 from .models import Customer, Site
 
-HEARTBEAT_SECONDS = 20
-
-
 # --- who is it
 
 
@@ -183,7 +180,7 @@ def _welcome(asked: Asked, offered: Offered, shown: Shown) -> protocol.CustomerW
         messages=shown.messages,
         more=shown.more,
         reset=shown.reset or None,
-        heartbeat=HEARTBEAT_SECONDS,
+        heartbeat=protocol.HEARTBEAT_SECONDS,
         limits=snapshots.limits(conversations.text_limit("customer")),
     )
 

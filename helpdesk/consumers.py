@@ -44,6 +44,7 @@ UNSENT_BYTES = 256 * 1024
 UNSENT_FRAMES = 500
 UNSENT_SECONDS = 60
 WATCH_SECONDS = 1
+LOOK_SECONDS = 2  # at each socket; all that it finds may be that late
 CREDENTIALS_SECONDS = 3  # a revoked one closes the socket within five
 SOCKETS_PER_ADDRESS = 500  # an office shares one
 SOCKETS_PER_PERSON = 10
@@ -429,14 +430,16 @@ def watch(of: desk.Desk) -> None:
 async def _watch(of: desk.Desk) -> None:
     """One task for all sockets: close the silent and the revoked, beat for others."""
     loop = asyncio.get_running_loop()
-    now = checked = loop.time()
+    looked = checked = loop.time()
     try:
         while of.sockets:
             await asyncio.sleep(WATCH_SECONDS)
-            last, now = now, loop.time()
-            for socket in tuple(of.sockets):
-                if code := socket.look(now, last):
-                    await socket.close(code)
+            now = loop.time()
+            if now - looked >= LOOK_SECONDS:
+                last, looked = looked, now
+                for socket in tuple(of.sockets):
+                    if code := socket.look(now, last):
+                        await socket.close(code)
             if now - checked >= CREDENTIALS_SECONDS:
                 checked = now
                 await _close_revoked(of)

@@ -36,7 +36,8 @@ from .transport import PromptTransport, Requests, Socket
 reactor: Any = installed_reactor
 
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
-PING_SECONDS = 20
+PING_SECONDS = 25  # without a word; clients say one every 20 s, and need no ping then
+PONG_SECONDS = 20
 CLOSE_SECONDS = 5  # for a request to end after its client has gone
 GOODBYE_SECONDS = 5  # for a client to answer our close; dropped, it may not hear why
 FLUSH_SECONDS = 0.1  # what was written is sent in the reactor's next turns
@@ -58,6 +59,7 @@ class Server(Daphne):  # type: ignore[misc]
         drain: Callable[[], Awaitable[None]],
         on_ready: Callable[[int], None] = lambda port: None,
     ) -> None:
+        self.connections: dict[Any, dict[str, Any]]
         self.drain = drain
         self.on_ready = on_ready
         self.leaving: asyncio.Task[None] | None = None
@@ -68,7 +70,7 @@ class Server(Daphne):  # type: ignore[misc]
             websocket_max_message_size=FRAME_BYTES,
             websocket_max_frame_size=FRAME_BYTES,
             ping_interval=PING_SECONDS,
-            ping_timeout=PING_SECONDS,
+            ping_timeout=PONG_SECONDS,
             application_close_timeout=CLOSE_SECONDS,
             ready_callable=self.listening,
             server_name="helpdesk",
@@ -138,6 +140,22 @@ class Server(Daphne):  # type: ignore[misc]
             await asyncio.wait(running, timeout=CLOSE_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
 
+    def application_checker(self) -> None:
+        """As daphne's, which looks at thousands every second, for the few of whom
+        something is to be done."""
+        everybody = self.connections
+        self.connections = {
+            protocol: details
+            for protocol, details in everybody.items()
+            if "disconnected" in details or _has_ended(details)
+        }
+        before = tuple(self.connections)
+        super().application_checker()
+        for protocol in before:
+            if protocol not in self.connections:
+                del everybody[protocol]
+        self.connections = everybody
+
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """As daphne's, which stumbles over a connection that idles between two
         requests and then leaves all others running."""
@@ -150,6 +168,11 @@ class Server(Daphne):  # type: ignore[misc]
             task.cancel()
         gathered = asyncio.gather(*running, return_exceptions=True)
         return defer.Deferred.fromFuture(asyncio.ensure_future(gathered))
+
+
+def _has_ended(details: dict[str, Any]) -> bool:
+    task = details.get("application_instance")
+    return task is not None and task.done()
 
 
 def run_until_told_to_leave(

@@ -44,7 +44,6 @@ if _public.hostname and not HELPDESK_DEMO:
 
 # --- the desk's numbers ----------------------------------------------------------
 
-HELPDESK_HEARTBEAT_SECONDS = 20
 HELPDESK_MESSAGE_CHARS = 4_000
 HELPDESK_AGENT_MESSAGE_CHARS = 10_000
 HELPDESK_UPLOAD_BYTES = 10 * 1024 * 1024

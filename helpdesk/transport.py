@@ -84,6 +84,10 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     maxMessagePayloadSize: int  # in bytes; 0 means any
 
+    # Daphne's say the same, only in Python, wherever a connection is looked up.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
     def __init__(self) -> None:
         super().__init__()
         self._pings = Bucket(PINGS_A_SECOND, PINGS_BURST)
@@ -95,6 +99,16 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         self.http_request_data = self.http_response_data = None
         self.http_headers = self.request.headers = {}
         self.websocket_extensions = self.request.extensions = []
+
+    def check_timeouts(self) -> None:
+        """Every two seconds, of thousands to whom nothing is due."""
+        now = time.time()
+        if (
+            self.state != self.STATE_OPEN
+            or now - self.last_ping > self.server.ping_interval
+            or now - self.socket_opened > self.server.websocket_timeout
+        ):
+            super().check_timeouts()
 
     def onPing(self, payload: bytes) -> None:
         """Each is answered, also to somebody who reads no answers."""

@@ -98,6 +98,7 @@ from .reading import (
 from .types import (
     DETAIL_CHARS,
     FRAME_BYTES,
+    HEARTBEAT_SECONDS,
     HISTORY_PAGE,
     PAGE,
     VERSION,
@@ -113,6 +114,7 @@ from .types import (
 __all__ = [
     "DETAIL_CHARS",
     "FRAME_BYTES",
+    "HEARTBEAT_SECONDS",
     "HISTORY_PAGE",
     "PAGE",
     "VERSION",

@@ -9,6 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 VERSION = 1
+HEARTBEAT_SECONDS = 20  # between two pings of a client
 PAGE = 200  # messages in a welcome
 HISTORY_PAGE = 100  # messages in an answer to history.get, at most
 FRAME_BYTES = 65_536

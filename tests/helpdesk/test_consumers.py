@@ -323,6 +323,7 @@ async def test_who_has_said_hello_stays_when_its_time_is_up(shop: Shop) -> None:
 def _quick_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (consumers.SILENT_SECONDS, consumers.BEAT_SECONDS) == (50, 20)
     monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(consumers, "LOOK_SECONDS", 0)
 
 
 @pytest.mark.usefixtures("_quick_watch")
