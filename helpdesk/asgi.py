@@ -12,9 +12,8 @@ from asgiref.typing import ASGI3Application
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
-django = get_asgi_application()  # before what follows, which needs the models
+django: Any = get_asgi_application()  # before what follows, which needs the models
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
@@ -25,11 +24,12 @@ from . import checks  # noqa: E402
 from .consumers import drain  # noqa: E402
 from .door import Door, nowhere  # noqa: E402
 from .lifespan import Lifespan  # noqa: E402
+from .routes import Routes  # noqa: E402
 from .static import StaticFiles  # noqa: E402
 
 checks.refuse_unsafe()
 
-# path() is typed for Django's views; Channels takes ASGI applications by it.
+# path() is typed for Django's views; these are ASGI applications.
 agent: Any = AgentConsumer.as_asgi()
 customer: Any = CustomerConsumer.as_asgi()
 nothing: Any = nowhere
@@ -42,7 +42,7 @@ sockets: Any = [
 ]
 
 application: ASGI3Application = Door(
-    ProtocolTypeRouter({"http": django, "websocket": URLRouter(sockets)}),
+    Routes(http=django, sockets=sockets),
     proxies=settings.HELPDESK_PROXIES,
     loopback_only=settings.HELPDESK_DEMO or not settings.HELPDESK_LIMITS,
 )

@@ -34,7 +34,7 @@ LEVELS = {
     """,
     "wiring": """
         __init__ __main__ apps asgi checks doctor door embedded first_start lifespan
-        management mirror serving sessions settings static transport
+        management mirror routes serving sessions settings static transport
         urls
     """,
 }
