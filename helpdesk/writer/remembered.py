@@ -26,6 +26,8 @@ STANDINGS = 10_000  # remembered; then all are forgotten, and each is read once 
 # SAY has to know which buckets and conversations are ours, but as a statement of its
 # own, whose look-ups begin after the locks (READ COMMITTED). So settings of the
 # transaction tell it; read within a SELECT, or they would be parsed for each row.
+# OFFSET 0 keeps a look-up by key from becoming a join: one that is planned while the
+# table is empty reads all of it for each row, and for good.
 CLAIM = """
     SELECT set_config('helpdesk.claimed', coalesce(array_agg(b)::text, '{}'), true)
     FROM unnest($2::int[]) AS b
@@ -45,10 +47,12 @@ SAY = """
               (SELECT current_setting('helpdesk.claimed')::int[])::int[])
           AND r.conversation = ANY (
               (SELECT current_setting('helpdesk.locked')::uuid[])::uuid[])
-          AND NOT EXISTS (SELECT FROM helpdesk_message m
-                          WHERE (m.sender, m.client_id) = (r.sender, r.client_id))
-          AND NOT EXISTS (SELECT FROM helpdesk_receipt a
-                          WHERE (a.sender, a.client_id) = (r.sender, r.client_id))
+          AND NOT EXISTS (
+              SELECT FROM helpdesk_message m
+              WHERE (m.sender, m.client_id) = (r.sender, r.client_id) OFFSET 0)
+          AND NOT EXISTS (
+              SELECT FROM helpdesk_receipt a
+              WHERE (a.sender, a.client_id) = (r.sender, r.client_id) OFFSET 0)
     ), placed AS MATERIALIZED (
         SELECT new.*,
                (c.seq + count(*) FILTER (WHERE NOT note) OVER so_far)::int AS seq,

@@ -115,6 +115,18 @@ async def test_the_time_is_the_databases(
     assert dt.timedelta(days=3) < earlier <= dt.timedelta(days=3, seconds=7)
 
 
+def test_what_is_planned_while_the_tables_are_empty_goes_by_key() -> None:
+    with psycopg.connect(address(), options=postgres.OPTIONS, autocommit=True) as own:
+        own.execute("VACUUM ANALYZE helpdesk_message, helpdesk_receipt")
+        own.execute(f"PREPARE say AS {remembered.SAY}")
+        for name in ("claimed", "locked"):
+            own.execute(f"SET helpdesk.{name} = '{{}}'")
+        rows = own.execute("EXPLAIN EXECUTE say ('[]', '0 s')").fetchall()
+    plan = "\n".join(line for (line,) in rows)
+    assert plan.count("Index Cond: ((sender = ") == 2
+    assert "Join Filter" not in plan
+
+
 # --- what was believed and is not so any more
 
 
