@@ -184,20 +184,24 @@ class Postgres:
         """A patient batch goes the long way, the only one on which locks are waited
         for."""
         short = [not patient and each for each in self._memory.believes(posts)]
-        looked = await self._look_first(among(posts, short, False), patient)
+        looked, fresh = await self._look_first(among(posts, short, False), patient)
         said = await self._memory.commit(self._pipeline, among(posts, short, True))
+        # Not before: those were judged by what was believed when the batch began.
+        self._memory.learn(fresh)
         answers: dict[bool, Iterator[Answer]] = {False: iter(looked), True: iter(said)}
         return [next(answers[way]) for way in short]
 
-    async def _look_first(self, posts: Sequence[Post], patient: bool) -> list[Answer]:
+    async def _look_first(
+        self, posts: Sequence[Post], patient: bool
+    ) -> tuple[list[Answer], Iterable[Standing]]:
+        """The answers, and how the conversations stood."""
         if not posts:
-            return []
+            return [], ()
         posts = await _resolved(self._pipeline, posts)
         found = await _look(self._pipeline, posts, patient=patient)
         decided = plan(posts, found)
         await _store(self._pipeline, decided, found.now)
-        self._memory.learn(found.standings.values())
-        return decided.answers
+        return decided.answers, found.standings.values()
 
     async def _undo(self) -> None:
         try:

@@ -13,7 +13,7 @@ from tests.helpdesk.hall import Hall
 from tests.office_fixtures import manager, office, root  # noqa: F401
 from tests.servers import ON_SQLITE
 
-ONLY_ON_POSTGRESQL = ["test_writer_postgres.py"]
+ONLY_ON_POSTGRESQL = ["test_writer_postgres.py", "test_writer_remembered.py"]
 collect_ignore = ONLY_ON_POSTGRESQL if ON_SQLITE else []
 
 

@@ -154,6 +154,24 @@ async def test_only_who_holds_it_now_may_speak(conversation: Conversation) -> No
     assert [message.text for message in said] == ["Ada", "Ben"]
 
 
+async def test_what_the_others_of_a_batch_bring_to_light_counts_for_all(
+    conversation: Conversation,
+) -> None:
+    """Cora's file goes the long way, which finds that Ada holds it no more."""
+    other = await in_transaction(new_conversation)
+    await add(holders(conversation, "Ada"))
+    file = await in_transaction(new_file, conversation.customer_id)
+    await in_transaction(change, conversation, agent_id=other.agent_id)
+    posts = [
+        holders(conversation, "Ada again"),
+        hers(conversation, "file", attachments=(file.pk,)),
+    ]
+    answers = await asyncio.gather(*map(add, posts), return_exceptions=True)
+    assert isinstance(answers[0], NotYours)
+    said = await reading(check_story, conversation)
+    assert [message.text for message in said] == ["Ada", "file"]
+
+
 async def test_who_may_not_is_refused_with_others_of_the_batch(
     conversation: Conversation,
 ) -> None:
