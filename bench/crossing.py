@@ -1,5 +1,6 @@
 """Measures what it costs that messages cross between server processes: one process,
-two and four, taking turns; of each pair the agent's socket is on the next process.
+two and four, taking turns, each as busy as the one; of each pair the agent's socket is
+on the next process. And how late a message is at a fixed rate, with one and with two.
 
 python -m bench.crossing        keeps raw results
 """
@@ -15,32 +16,37 @@ from .services import running
 from .sockets import agent, customer
 from .stage import START, Stage, in_rounds, keep, office, pair_up, stage
 
-PROCESSES = (1, 2, 4)
-PAIRS, A_QUEUE = 100, 10
-DEPTH = 2  # in flight, a socket
+BUSY, AT_EASE = (1, 2, 4), (1, 2)  # processes
+PAIRS = 200  # a process
+A_QUEUE = 10  # of them
+RATE = 1_000  # messages a second, of all customers together
 
 
 def main() -> None:
     words = in_rounds("crossing").parse_args()
     with stage() as at:
         measured = [
-            {"processes": count, "round": number}
-            | measure(at, count, words.seconds, f"cross-{number}-{count}")
+            {"processes": count, "round": number, "rate": rate}
+            | measure(at, count, words.seconds, rate, f"cross-{number}-{count}-{rate}")
             for number in range(words.rounds)
-            for count in PROCESSES
+            for rate, counts in ((0, BUSY), (RATE, AT_EASE))
+            for count in counts
         ]
         settings = {
             "rounds": words.rounds,
             "seconds": words.seconds,
             "pairs": PAIRS,
-            "in flight": 2 * PAIRS * DEPTH,
+            "in flight": 2 * PAIRS,
+            "rate": RATE,
         }
         keep("crossing", {"runs": measured}, settings, at)
 
 
-def measure(at: Stage, count: int, seconds: float, key: str) -> dict[str, Any]:
+def measure(
+    at: Stage, count: int, seconds: float, rate: int, key: str
+) -> dict[str, Any]:
     with ExitStack() as stack:
-        pairs = talking(key)
+        pairs = talking(key, PAIRS * count)
         servers = [
             stack.enter_context(running(START, at.environment)) for _ in range(count)
         ]
@@ -48,9 +54,8 @@ def measure(at: Stage, count: int, seconds: float, key: str) -> dict[str, Any]:
             one["url"] = servers[number % count].url
             other["url"] = servers[(number + 1) % count].url
         processes = {"server": [server.pid for server in servers], **at.services}
-        return put_to_load(
-            Job("", pairs, processes, depth=DEPTH, seconds=seconds, warm_seconds=3)
-        )
+        job = Job("", pairs, processes, depth=1, rate=rate, seconds=seconds)
+        return put_to_load(job)
 
 
 def talking(key: str, pairs: int = PAIRS) -> list[list[dict[str, Any]]]:

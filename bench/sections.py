@@ -165,14 +165,31 @@ beside {most:,}, {settings["customers connected"]:,} more customers and all
 
 def crossing(kept: Kept, name: str) -> str:
     settings = kept["settings"]
+    busy = [run for run in kept["runs"] if not run["rate"]]
+    at_ease = [run for run in kept["runs"] if run["rate"]]
     return f"""{heading("Several processes", "bench.crossing", kept, name)}
-{settings["pairs"]} pairs, {settings["in flight"]} messages in flight; with several
+For each process {settings["pairs"]} pairs and {settings["in flight"]} messages in flight; with several
 processes every message crosses from one to the next. All share the machine's cores with
 the load generator, so the CPU of a message tells more than the throughput. Wanted: four
 processes ≤ 1.25 × the cost of one; two ≥ 80 % of one's throughput per core used.
 
-{turns(kept["runs"], "processes", "server processes")}
+{turns(busy, "processes", "server processes")}
+
+At {settings["rate"]:,} messages a second from customers to agents, all in all:
+
+| server processes | p50, ms | p95, ms | p99, ms | wanted, p50 and p99 |
+|---|---|---|---|---|
+{chr(10).join(_late(at_ease, count) for count in LATE_WANTED)}
 """
+
+
+LATE_WANTED = {1: "≤ 2 and 10", 2: "≤ 3 and 15"}
+
+
+def _late(runs: list[Kept], count: int) -> str:
+    mine = [run["latency_ms"] for run in runs if run["processes"] == count]
+    p50, p95, p99 = (median(run[p] for run in mine) for p in ("p50", "p95", "p99"))
+    return f"| {count} | {p50:.1f} | {p95:.1f} | {p99:.1f} | {LATE_WANTED[count]} |"
 
 
 def turns(runs: list[Kept], key: str, title: str) -> str:

@@ -22,6 +22,7 @@ from .written import Written
 LEASE_SECONDS = 45
 RENEW_SECONDS = 15  # two renewals may fail before anybody is missed
 VOUCH_SECONDS = 5
+COMMIT_SECONDS = 5  # from a look at who is here to the COMMIT that builds on it, at most
 DOUBT_SECONDS = 20  # whoever lives has vouched for a new process by then
 POLL_SECONDS = 60  # past a long poll's last answer
 
@@ -204,14 +205,16 @@ def live(now: dt.datetime) -> QuerySet[Connection]:
 
 
 def kept(people: Iterable[UUID]) -> set[UUID]:
-    """As `connected`, and none of their sockets is gone before the caller's COMMIT:
-    who leaves meanwhile leaves after it, and what they were given is seen to then."""
-    return set(_kept(db_now(), people))
+    """As `connected`, and still so at the caller's COMMIT. None of their sockets is gone
+    before it: who leaves meanwhile leaves after it, and what they were given is seen to
+    then. And no lease may lapse by itself meanwhile, as some would after a database has
+    been away for nearly as long as one runs."""
+    return set(_kept(db_now() + dt.timedelta(seconds=COMMIT_SECONDS), people))
 
 
 _kept = Written(
-    lambda now, people: (
-        live(now)
+    lambda until, people: (
+        live(until)
         .filter(person__in=people)
         .order_by("pk")
         .select_for_update(of=("self",))

@@ -139,9 +139,11 @@ class Tab:
                 await self._send({"type": "ping"})
 
     async def pong_seconds(self) -> float:
-        """How long a ping takes now."""
+        """How long a ping takes now; nothing where there is no socket to ask on."""
         loop = asyncio.get_running_loop()
         began, socket = loop.time(), self.socket
+        if socket is None:
+            return 0.0
         self._pong = loop.create_future()
         await self._send({"type": "ping"})
         while not self._pong.done() and self.socket is socket:

@@ -10,7 +10,7 @@ import pytest
 
 from helpdesk import database, presence
 from helpdesk.models import Connection, ServerProcess
-from helpdesk.presence import LEASE_SECONDS, RENEW_SECONDS, Present
+from helpdesk.presence import COMMIT_SECONDS, LEASE_SECONDS, RENEW_SECONDS, Present
 
 ADA = uuid4()
 
@@ -110,6 +110,16 @@ def test_a_renewed_process_is_believed_on(process: UUID) -> None:
         passes(RENEW_SECONDS)
         presence.renew(process)
     assert here()
+
+
+@pytest.mark.parametrize(("left", "given"), [(COMMIT_SECONDS + 1, True), (1, False)])
+def test_nobody_is_given_work_whose_lease_may_lapse_before_the_commit(
+    process: UUID, left: int, given: bool
+) -> None:
+    presence.arrive(process, ADA)
+    passes(LEASE_SECONDS - left)
+    assert here()
+    assert (ADA in presence.kept([ADA])) == given
 
 
 def test_who_was_swept_and_lives_brings_back_its_people(process: UUID) -> None:
