@@ -52,7 +52,8 @@ class Newest:
     def heal(self, mark: Mark) -> None:
         """Learn what the database says, which an event should have told before. (Under
         load a few are read between their COMMIT and their event.)"""
-        if _is_further(self._marks.get(mark.conversation), mark.place, mark.version):
+        known = self._marks.get(mark.conversation)
+        if known is None or mark.place > known.place or mark.version > known.version:
             tally.repairs += 1
         self.learn(mark)
 

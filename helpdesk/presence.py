@@ -22,7 +22,7 @@ from .written import Written
 LEASE_SECONDS = 45
 RENEW_SECONDS = 15  # two renewals may fail before anybody is missed
 VOUCH_SECONDS = 5
-COMMIT_SECONDS = 5  # from a look at who is here to the COMMIT that builds on it, at most
+COMMIT_SECONDS = 5  # at most, from a look at who is here to what is built on it
 DOUBT_SECONDS = 20  # whoever lives has vouched for a new process by then
 POLL_SECONDS = 60  # past a long poll's last answer
 
@@ -205,10 +205,10 @@ def live(now: dt.datetime) -> QuerySet[Connection]:
 
 
 def kept(people: Iterable[UUID]) -> set[UUID]:
-    """As `connected`, and still so at the caller's COMMIT. None of their sockets is gone
-    before it: who leaves meanwhile leaves after it, and what they were given is seen to
-    then. And no lease may lapse by itself meanwhile, as some would after a database has
-    been away for nearly as long as one runs."""
+    """As `connected`, and still so at the caller's COMMIT. None of their sockets is
+    gone before it: who leaves meanwhile leaves after it, and what they were given is
+    seen to then. Nor does a lease lapse by itself meanwhile, as some would after a
+    database has been away for nearly as long as one runs."""
     return set(_kept(db_now() + dt.timedelta(seconds=COMMIT_SECONDS), people))
 
 

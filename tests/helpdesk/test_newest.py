@@ -1,4 +1,4 @@
-"""What the table that answers pings learns from the database, where events were lost."""
+"""What the table that answers pings learns from the database, where events failed."""
 
 from __future__ import annotations
 
