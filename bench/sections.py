@@ -169,9 +169,10 @@ def crossing(kept: Kept, name: str) -> str:
     at_ease = [run for run in kept["runs"] if run["rate"]]
     return f"""{heading("Several processes", "bench.crossing", kept, name)}
 For each process {settings["pairs"]} pairs and {settings["in flight"]} messages in
-flight; with several processes every message crosses from one to the next. All
-share the machine's cores with the load generator, so the CPU of a message tells more
-than the throughput. Wanted: four processes ≤ 1.25 × the cost of one; two ≥ 80 % of one's throughput per core used.
+flight; with several processes every message crosses from one to the next. All share the
+machine's cores with the load generator, so the CPU of a message tells more than the
+throughput. Wanted: four processes ≤ 1.25 × the cost of one; two ≥ 80 % of one's
+throughput per core used.
 
 {turns(busy, "processes", "server processes")}
 
