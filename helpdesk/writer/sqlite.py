@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -31,10 +32,13 @@ from .plan import (
     plan,
 )
 
+# Few steps, each for many rows: at each, and for each row of an answer, the thread
+# gives up the right to run Python, and has to get it back from the event loop.
 # Parameters are JSON arrays, of any length. CROSS JOIN keeps SQLite to this order, so
 # that the look-ups go by key.
 STANDINGS = """
-    SELECT id, customer_id, agent_id, queue_id, state, version, seq, notes
+    SELECT json_group_array(json_array(
+        id, customer_id, agent_id, queue_id, state, version, seq, notes))
     FROM helpdesk_conversation WHERE id IN (SELECT value FROM json_each(?))
 """
 
@@ -70,11 +74,15 @@ UPLOADS = """
 INSERT = """
     INSERT INTO helpdesk_message (conversation_id, place, seq, notes, client_id, kind,
                                   author, sender, text, event, data, at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', '{}', ?)
-"""
+    VALUES """
+ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, '', '{}', ?)"
+# Of a few sizes only, so that each is parsed once.
+INSERTS = {count: INSERT + ", ".join([ROW] * count) for count in (32, 8, 1)}
 
 COUNT = """
-    UPDATE helpdesk_conversation SET seq = ?, notes = ?, said_at = ? WHERE id = ?
+    UPDATE helpdesk_conversation AS c SET said_at = ?,
+        seq = json_extract(n.value, '$[1]'), notes = json_extract(n.value, '$[2]')
+    FROM json_each(?) AS n WHERE c.id = json_extract(n.value, '$[0]')
 """
 
 ATTACH = """
@@ -120,16 +128,18 @@ def _resolved(cursor: sqlite3.Cursor, posts: Sequence[Post]) -> Sequence[Post]:
 def _look(cursor: sqlite3.Cursor, posts: Sequence[Post]) -> Found:
     ids = _ids({post.conversation for post in posts if post.conversation})
     keys = json.dumps([(post.sender.hex, post.client_id) for post in posts])
-    files = _ids({id for post in posts for id in post.attachments})
-    standings = map(_standing, cursor.execute(STANDINGS, [ids]).fetchall())
+    files = {id for post in posts for id in post.attachments}
+    ((standings,),) = cursor.execute(STANDINGS, [ids]).fetchall()
     said = cursor.execute(SAID, [keys]).fetchall()
     answered = cursor.execute(ANSWERED, [keys]).fetchall()
-    uploads = map(_upload, cursor.execute(UPLOADS, [files]).fetchall())
+    uploads = cursor.execute(UPLOADS, [_ids(files)]).fetchall() if files else []
     return Found(
-        standings={standing.id: standing for standing in standings},
+        standings={
+            each.id: each for each in map(_standing, msgspec.json.decode(standings))
+        },
         elsewhere=(),
         known=_known(said, answered),
-        uploads={upload.file.id: upload for upload in uploads},
+        uploads={each.file.id: each for each in map(_upload, uploads)},
         now=db_now(),
     )
 
@@ -168,27 +178,27 @@ def _ids(ids: Iterable[UUID]) -> str:
 
 
 def _store(cursor: sqlite3.Cursor, decided: Plan, at: str) -> None:
-    cursor.executemany(
-        INSERT,
-        [
-            (
-                row.conversation.hex,
-                row.place,
-                row.seq,
-                row.notes,
-                row.client_id,
-                row.kind,
-                row.author,
-                row.sender.hex,
-                row.text,
-                at,
-            )
-            for row in decided.rows
-        ],
-    )
-    cursor.executemany(
-        COUNT, [(now.seq, now.notes, at, now.id.hex) for now in decided.counters]
-    )
+    rows = [
+        (
+            row.conversation.hex,
+            row.place,
+            row.seq,
+            row.notes,
+            row.client_id,
+            row.kind,
+            row.author,
+            row.sender.hex,
+            row.text,
+            at,
+        )
+        for row in decided.rows
+    ]
+    for count, insert in INSERTS.items():
+        while len(rows) >= count:
+            cursor.execute(insert, [*chain.from_iterable(rows[:count])])
+            del rows[:count]
+    counters = [(now.id.hex, now.seq, now.notes) for now in decided.counters]
+    cursor.execute(COUNT, [at, json.dumps(counters)])
     cursor.executemany(
         ATTACH,
         [
