@@ -21,7 +21,7 @@ from helpdesk.consumers import (
     DeskConsumer,
 )
 from helpdesk.database import in_transaction, reading
-from helpdesk.desk import FLICKER_SECONDS
+from helpdesk.desk import FLICKER_SECONDS, Desk
 from helpdesk.models import Conversation, QueueMembership
 from helpdesk.origins import own_origin_of_scope
 from helpdesk.written import Written
@@ -75,15 +75,15 @@ class AgentConsumer(DeskConsumer):
             self.desk.later(FLICKER_SECONDS, lambda: in_transaction(moved, agent))
 
     @classmethod
-    async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
+    async def revoked(cls, here: Desk) -> dict[Any, int]:
         """Signed out, deactivated, password changed, no agent any more."""
-        return dict.fromkeys(await reading(revoked, sockets), NOT_SIGNED_IN)
+        return dict.fromkeys(await reading(revoked, cls.all_of(here)), NOT_SIGNED_IN)
 
     @classmethod
-    async def outdated(cls, sockets: list[Any]) -> list[Any]:
+    async def outdated(cls, here: Desk) -> list[Any]:
         """Whose agent has come to a queue, left one, or has another role in it: what a
         supervisor watches is theirs for as long as the socket lives."""
-        return await reading(outdated, sockets)
+        return await reading(outdated, cls.all_of(here))
 
 
 def moved(agent: Agent) -> None:

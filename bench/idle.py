@@ -18,7 +18,7 @@ import uvloop
 from .cases import CASES
 from .processes import cpu_seconds, resident_kib
 from .services import Server, running
-from .sockets import agent, customer, newcomer, open_all, stay
+from .sockets import PING_SECONDS, agent, customer, newcomer, open_all, stay
 from .stage import START, Stage, arrive, keep, office, pair_up, stage
 
 SOCKETS, SECONDS = 5_000, 60
@@ -124,7 +124,8 @@ async def rest(
 ) -> dict[str, float]:
     """What they cost at rest; with `beside`, they have a heartbeat."""
     alive = asyncio.create_task(stay(sockets if beside else []))
-    await asyncio.sleep(SETTLE_SECONDS + (seconds > SETTLE_SECONDS) * SETTLE_SECONDS)
+    # Until each has pinged after its welcome and may be expected to again.
+    await asyncio.sleep(SETTLE_SECONDS + (seconds > PING_SECONDS) * PING_SECONDS)
     pids = {"server": server.pid, **(beside or {})}
     used = {name: cpu_seconds([pid]) for name, pid in pids.items()}
     began = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -136,15 +137,18 @@ class Pinging(Protocol):
 
 
 async def stay(sockets: Sequence[Pinging]) -> None:
-    """All ping as the contract wants it, one after the other, in small groups. Who is
-    added later is among them from the next round on."""
-    while True:
+    """All ping as the contract wants it, one after the other, in small groups, each
+    again after exactly so long. Who is added later is among them from the next round
+    on."""
+    began = time.monotonic()
+    for number in itertools.count():
         everybody = list(sockets)
         groups = max(1, min(len(everybody), PING_SECONDS * 20))
         for first in range(groups):
             for socket in everybody[first::groups]:
                 socket.ping()
-            await asyncio.sleep(PING_SECONDS / groups)
+            due = began + PING_SECONDS * (number + (first + 1) / groups)
+            await asyncio.sleep(max(0, due - time.monotonic()))
 
 
 def customer(conversation: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from helpdesk.consumers import (
     DeskConsumer,
 )
 from helpdesk.database import db_now, reading
-from helpdesk.desk import FLICKER_SECONDS
+from helpdesk.desk import FLICKER_SECONDS, Desk
 from helpdesk.errors import Blocked
 from helpdesk.newest import mark_of
 from helpdesk.origins import may_enter, own_origin_of_scope
@@ -24,6 +25,9 @@ from . import doors, voice
 from .identity import TokenInvalid
 from .models import Customer, Site
 from .welcome import recognise, welcome
+
+# For longer no look at credentials has failed.
+PROVEN_LATELY = dt.timedelta(days=1)
 
 
 class CustomerConsumer(DeskConsumer):
@@ -49,17 +53,35 @@ class CustomerConsumer(DeskConsumer):
         own = own_origin_of_scope(self.scope)
         return may_enter(self.header(b"origin"), site, own)
 
-    def may_still_enter(self, site: Site) -> bool:
-        """Asked every few seconds, of every socket."""
-        same = site.allowed_origins == self.site.allowed_origins
-        return same or self.may_enter(site)
+    def may_still_enter(self, sites: dict[int, Site]) -> bool:
+        site = sites.get(self.site.pk)
+        return site is not None and self.may_enter(site)
 
     @classmethod
-    async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
-        """The site is gone or has another address, the customer is blocked, or somebody
+    async def revoked(cls, here: Desk) -> dict[Any, int]:
+        """The site is gone or has other addresses, the customer is blocked, or somebody
         has proven to be this one. Who did it has told their sockets, but that is best
-        effort."""
-        return await reading(revoked, sockets)
+        effort.
+
+        Asked for are those against whom something speaks, not the sockets: these are
+        thousands, of nearly all of whom it would be asked every few seconds in vain."""
+        came = [key[1:] for key in here.crowd if key[0] == "site"]
+        sites = await reading(Site.objects.in_bulk, {pk for pk, _ in came})
+        moved = {pk for pk, origins in came if origins_of(sites.get(pk)) != origins}
+        codes: dict[Any, int] = {
+            socket: UNKNOWN_SITE
+            for socket in (cls.all_of(here) if moved else ())
+            if socket.site.pk in moved and not socket.may_still_enter(sites)
+        }
+        proven, blocked = await reading(suspects)
+        for person in proven:
+            for socket in here.hub.listeners(f"customer.{person}", cls):
+                if not socket.voice.visitor.proven:
+                    codes[socket] = NOT_SIGNED_IN
+        for person in blocked:
+            for socket in here.hub.listeners(f"customer.{person}", cls):
+                codes[socket] = FORBIDDEN
+        return codes
 
     def header(self, name: bytes) -> str | None:
         found = [value for key, value in self.scope["headers"] if key == name]
@@ -73,6 +95,7 @@ class CustomerConsumer(DeskConsumer):
         except Blocked:
             raise Close(FORBIDDEN) from None
         self.count(("customer", str(visitor.customer_id)), SOCKETS_PER_PERSON)
+        self.count(("site", self.site.pk, self.site.allowed_origins))
         self.voice = SocketVoice(self, visitor, frame)
         if visitor.adopted:
             self.voice.close_others()
@@ -97,38 +120,18 @@ class CustomerConsumer(DeskConsumer):
             self.desk.later(FLICKER_SECONDS, lambda: self.desk.customer_moved(person))
 
 
-def revoked(sockets: list[CustomerConsumer]) -> dict[CustomerConsumer, int]:
-    """Four queries for all of them, whose answers are short. Who only looks has no row
-    and is not asked for."""
-    sites = Site.objects.in_bulk({socket.site.pk for socket in sockets})
-    wrote = [each.voice for each in sockets if each.voice.visitor.customer]
-    blocked = _ids(wrote, blocked_until__gt=db_now())
-    unproven = [voice for voice in wrote if not voice.visitor.proven]
-    proven = _ids(unproven, external_id__isnull=False)
-    codes = {socket: code_against(socket, sites, blocked, proven) for socket in sockets}
-    return {socket: code for socket, code in codes.items() if code}
+def origins_of(site: Site | None) -> str | None:
+    return site.allowed_origins if site else None
 
 
-def _ids(voices: list[SocketVoice], **so: Any) -> frozenset[UUID]:
-    """Of those people of whom it is so."""
-    rows = Customer.objects.filter(pk__among=[each.person for each in voices], **so)
-    return frozenset(rows.values_list("pk", flat=True))
-
-
-def code_against(
-    socket: CustomerConsumer,
-    sites: dict[int, Site],
-    blocked: frozenset[UUID],
-    proven: frozenset[UUID],
-) -> int | None:
-    """With which it is to be closed, if anything speaks against it now. `proven`: who
-    has been since they said hello."""
-    site = sites.get(socket.site.pk)
-    if site is None or not socket.may_still_enter(site):
-        return UNKNOWN_SITE
-    if socket.voice.person in blocked:
-        return FORBIDDEN
-    return NOT_SIGNED_IN if socket.voice.person in proven else None
+def suspects() -> tuple[list[UUID], list[UUID]]:
+    """Who has lately been proven after they wrote, and who is blocked now."""
+    now = db_now()
+    proven = Customer.objects.filter(proven_at__gt=now - PROVEN_LATELY)
+    blocked = Customer.objects.filter(blocked_until__gt=now)
+    return list(proven.values_list("pk", flat=True)), list(
+        blocked.values_list("pk", flat=True)
+    )
 
 
 class SocketVoice(voice.CustomerVoice):

@@ -23,6 +23,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 
+from helpdesk.database import db_now
 from helpdesk.errors import BadFrame, Forbidden, IdentityInvalid
 from helpdesk.protocol import Identity
 from helpdesk.written import Written
@@ -286,7 +287,11 @@ def _adopt(site: Site, customer_id: uuid.UUID, proven: Proven) -> bool:
     try:
         with transaction.atomic():
             return bool(
-                unproven.update(external_id=proven.external_id, **_vouched(proven))
+                unproven.update(
+                    external_id=proven.external_id,
+                    proven_at=db_now(),
+                    **_vouched(proven),
+                )
             )
     except IntegrityError:
         return False  # another hello was first: one customer per proven id

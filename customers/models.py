@@ -103,6 +103,9 @@ class Customer(models.Model):
     external_id = models.CharField(  # noqa: DJ001
         _("proven id"), max_length=200, null=True, blank=True, editable=False
     )
+    proven_at = models.DateTimeField(
+        null=True, editable=False, help_text="If they wrote before."
+    )
     locale = models.CharField(_("language"), max_length=35, blank=True)
     page: Any = models.JSONField(_("page"), default=dict, blank=True)
     fields: Any = models.JSONField(_("fields"), default=dict, blank=True)
@@ -120,6 +123,19 @@ class Customer(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("site", "external_id"), name="one_customer_per_proven_id"
+            ),
+        )
+        # For whoever looks, every few seconds, after the sockets of such people.
+        indexes = (
+            models.Index(
+                fields=("proven_at",),
+                condition=models.Q(proven_at__isnull=False),
+                name="proven_after_they_wrote",
+            ),
+            models.Index(
+                fields=("blocked_until",),
+                condition=models.Q(blocked_until__isnull=False),
+                name="blocked_customers",
             ),
         )
 

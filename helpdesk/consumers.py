@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
 
 from . import database, desk, limits, protocol, writer
 from .errors import BadFrame, Overloaded, Refused
-from .log import known, nobody
+from .log import known
 from .sending import Send, buffer_of, daphnes
 from .tally import tally
 from .voices import Voice
@@ -43,9 +44,6 @@ BAD_FRAMES_A_MINUTE = 10
 UNSENT_BYTES = 256 * 1024
 UNSENT_FRAMES = 500
 UNSENT_SECONDS = 60
-WATCH_SECONDS = 1
-LOOK_SECONDS = 2  # at each socket; all that it finds may be that late
-CREDENTIALS_SECONDS = 3  # a revoked one closes the socket within five
 SOCKETS_PER_ADDRESS = 500  # an office shares one
 SOCKETS_PER_PERSON = 10
 FRAMES_A_SECOND, FRAMES_BURST = 50, 200  # of any kind; a person needs a few
@@ -82,8 +80,9 @@ class DeskConsumer:
         self._bad: list[float] = []
         self._frames = limits.Bucket(FRAMES_A_SECOND, FRAMES_BURST)
         self._audiences: tuple[str, ...] = ()
-        self._counted: list[tuple[str, str]] = []
+        self._counted: list[tuple[Any, ...]] = []
         self._closed = False
+        self.due = 0  # when it is looked at next (watching.py)
         self.present: tuple[UUID, ...] = ()  # as whom this socket counts
         self.said_hello = False
         self.batch = False
@@ -130,7 +129,7 @@ class DeskConsumer:
         self.present += (person,)
         return await self.desk.arrive(person)
 
-    def count(self, key: tuple[str, str], most: int) -> None:
+    def count(self, key: tuple[Any, ...], most: float = math.inf) -> None:
         """Count this socket, while it lives, as one of `key`. Raises Close."""
         self.desk.crowd[key] += 1
         self._counted.append(key)
@@ -179,7 +178,7 @@ class DeskConsumer:
         self.heard_at = self.sent_at = self.loop.time()
         hurry = self.loop.call_later(HELLO_SECONDS, self._no_hello)
         self.desk.sockets.add(self)
-        watch(self.desk)
+        self.desk.watch.begin(self)
         try:
             await self._read()
         except Close as close:
@@ -193,6 +192,7 @@ class DeskConsumer:
             hurry.cancel()
             self._closed = True
             self.desk.sockets.discard(self)
+            self.desk.watch.end(self)
             self.desk.hub.leave(self, *self._audiences)
             await self._leave()
 
@@ -297,6 +297,7 @@ class DeskConsumer:
         """Send soon. A socket that does not read is closed, never waited for."""
         if self._closed:
             return
+        self.desk.watch.sent_to.add(self)
         self._outbox.append(frame)
         self._unsent += len(frame)
         # One frame alone, such as a welcome, may be larger than what may wait.
@@ -364,36 +365,53 @@ class DeskConsumer:
         except Exception as error:  # noqa: BLE001 (closed by the other side meanwhile)
             log.debug("not closed: %r", error)
 
-    # --- watched from outside (see watch)
+    async def say_bye(self, reason: str, within_ms: int) -> None:
+        """Close, and say when to come back."""
+        retry_ms = random.randrange(250, within_ms)  # noqa: S311
+        self.say(protocol.encode(protocol.Bye(reason, retry_ms)))
+        await self.close(RESTARTING)
 
-    def look(self, now: float, last: float) -> int | None:
-        """The code with which to close, if this socket's time is up. `last`: when it
-        was looked at before, which thousands are every second, of whom most have heard
-        nothing since."""
+    # --- looked at from outside (watching.py)
+
+    def next_look(self) -> float:
+        """When its time could be up, by the loop's clock."""
+        return min(self.heard_at + SILENT_SECONDS, self.sent_at + BEAT_SECONDS)
+
+    def look(self, now: float) -> int | None:
+        """The code with which to close, if this socket's time is up."""
         if now - self.heard_at > SILENT_SECONDS:
             return SILENT
-        if self._outbox or self._behind_since is not None or self.sent_at >= last:
-            self._note_behind(now)
-            if now - (self._behind_since or now) > UNSENT_SECONDS:
-                return DOES_NOT_READ
         if now - self.sent_at > BEAT_SECONDS and self.said_hello:
             self.say(BEAT)
         return None
 
-    def _note_behind(self, now: float) -> None:
+    def look_behind(self, now: float) -> int | None:
+        """The same, if what was sent has not left for too long."""
         if not self._outbox and not self._buffered():
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = now
+        elif now - self._behind_since > UNSENT_SECONDS:
+            return DOES_NOT_READ
+        return None
+
+    @property
+    def is_behind(self) -> bool:
+        return self._behind_since is not None
 
     @classmethod
-    async def revoked(cls, sockets: list[Any]) -> dict[Any, int]:
-        """Which of these sockets have lost their credential meanwhile, and the codes
-        with which to close them."""
+    def all_of(cls, here: desk.Desk) -> list[Self]:
+        """The sockets of this kind that have said hello."""
+        return [s for s in here.sockets if type(s) is cls and s.said_hello]
+
+    @classmethod
+    async def revoked(cls, here: desk.Desk) -> dict[Any, int]:
+        """Which sockets of this kind have lost their credential meanwhile, and the
+        codes with which to close them."""
         return {}
 
     @classmethod
-    async def outdated(cls, sockets: list[Any]) -> list[Any]:
+    async def outdated(cls, here: desk.Desk) -> list[Any]:
         """Which of them hear what they should not any more, or miss what they should:
         they are asked to come back at once."""
         return []
@@ -411,63 +429,9 @@ def _count_left(code: int | None) -> None:
 BEAT = protocol.encode(protocol.Beat())
 
 
-# --- looking after all sockets of the process
-
-_watching: set[desk.Desk] = set()
-_background: set[asyncio.Task[None]] = set()
-
-
-def watch(of: desk.Desk) -> None:
-    """Start looking after a desk's sockets, if nobody does."""
-    if of not in _watching:
-        _watching.add(of)
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(_watch(of), context=nobody())
-        _background.add(task)
-        task.add_done_callback(_background.discard)
-
-
-async def _watch(of: desk.Desk) -> None:
-    """One task for all sockets: close the silent and the revoked, beat for others."""
-    loop = asyncio.get_running_loop()
-    looked = checked = loop.time()
-    try:
-        while of.sockets:
-            await asyncio.sleep(WATCH_SECONDS)
-            now = loop.time()
-            if now - looked >= LOOK_SECONDS:
-                last, looked = looked, now
-                for socket in tuple(of.sockets):
-                    if code := socket.look(now, last):
-                        await socket.close(code)
-            if now - checked >= CREDENTIALS_SECONDS:
-                checked = now
-                await _close_revoked(of)
-    except Exception:
-        log.exception("Sockets are not looked after until the next one comes")
-    finally:
-        _watching.discard(of)
-
-
-async def _close_revoked(of: desk.Desk) -> None:
-    kinds: dict[type[DeskConsumer], list[DeskConsumer]] = {}
-    for socket in of.sockets:
-        if socket.said_hello:
-            kinds.setdefault(type(socket), []).append(socket)
-    for kind, sockets in kinds.items():
-        try:
-            for socket, code in (await kind.revoked(sockets)).items():
-                await socket.close(code)
-            for socket in await kind.outdated(sockets):
-                await _say_bye(socket, "changed", SOON_MS)
-        except Refused:
-            log.warning("Credentials could not be checked: the database is away")
-
-
 # --- the process ends
 
 DRAIN_SECONDS = 5
-SOON_MS = 1_000  # to one socket that must begin anew
 COME_BACK_MS = 10_000  # spread over this time, so that not all return at once
 
 
@@ -475,7 +439,11 @@ async def drain() -> None:
     """Before the process ends: `bye` to every socket with a time to come back, close
     4012, commit what waits, give up the leases. Idempotent."""
     here = desk.running()
-    closing = [_say_bye(socket) for socket in tuple(here.sockets)] if here else []
+    closing = (
+        [socket.say_bye("restarting", COME_BACK_MS) for socket in tuple(here.sockets)]
+        if here
+        else []
+    )
     if here:
         closing.append(_answer_polls(here))
     await asyncio.wait_for(
@@ -492,11 +460,3 @@ async def _answer_polls(here: desk.Desk) -> None:
         poll.dismiss(RESTARTING)
     while here.polls:  # noqa: ASYNC110 (once in a process's life)
         await asyncio.sleep(0.01)
-
-
-async def _say_bye(
-    socket: DeskConsumer, reason: str = "restarting", within_ms: int = COME_BACK_MS
-) -> None:
-    retry_ms = random.randrange(250, within_ms)  # noqa: S311
-    socket.say(protocol.encode(protocol.Bye(reason, retry_ms)))
-    await socket.close(RESTARTING)

@@ -9,7 +9,7 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -31,6 +31,7 @@ from .database import db_now, in_transaction, reading, writing
 from .errors import Overloaded
 from .log import nobody
 from .together import Together
+from .watching import Watch
 
 if TYPE_CHECKING:
     from .consumers import DeskConsumer
@@ -52,8 +53,9 @@ class Desk:
         self.newest = newest.Newest(self.hub)
         self.present = presence.Present()
         self.sockets: set[DeskConsumer] = set()
+        self.watch = Watch(self)
         self.polls: set[hub.Listener] = set()
-        self.crowd: Counter[tuple[str, str]] = Counter()
+        self.crowd: Counter[tuple[Any, ...]] = Counter()  # sockets, by what they share
         self._loop = asyncio.get_running_loop()
         self._dirty_lines: set[int] = set()
         self._dirty_queues: set[int] = set()

@@ -29,6 +29,7 @@ from .tally import tally
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+L = TypeVar("L")
 
 GROUP = "desk"
 WAITING_EVENTS = 20_000  # to be published; beyond it the oldest are dropped
@@ -111,6 +112,11 @@ class Hub:
     def has(self, audience: str) -> bool:
         """Whether a socket of this process is in the audience."""
         return audience in self._listeners
+
+    def listeners(self, audience: str, kind: type[L]) -> list[L]:
+        """Those of this process who are of that kind."""
+        heard = self._listeners.get(audience, ())
+        return [each for each in heard if isinstance(each, kind)]
 
     def people(self, kind: str) -> list[str]:
         """The ids behind audiences of a kind, such as "agent."."""

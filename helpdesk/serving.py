@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -38,6 +39,7 @@ reactor: Any = installed_reactor
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
 PING_SECONDS = 25  # without a word; clients say one every 20 s, and need no ping then
 PONG_SECONDS = 20
+TIMEOUTS_SECONDS = 5  # between two looks at who is silent for so long
 CLOSE_SECONDS = 5  # for a request to end after its client has gone
 GOODBYE_SECONDS = 5  # for a client to answer our close; dropped, it may not hear why
 FLUSH_SECONDS = 0.1  # what was written is sent in the reactor's next turns
@@ -63,6 +65,7 @@ class Server(Daphne):  # type: ignore[misc]
         self.drain = drain
         self.on_ready = on_ready
         self.leaving: asyncio.Task[None] | None = None
+        self._noted: set[Any] = set()
         super().__init__(
             application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
@@ -140,21 +143,41 @@ class Server(Daphne):  # type: ignore[misc]
             await asyncio.wait(running, timeout=CLOSE_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
 
+    # --- daphne looks at thousands every second, for the few of whom something is due
+
+    def create_application(self, protocol: Any, scope: Any) -> Any:
+        queue = super().create_application(protocol, scope)
+        if running := self.connections.get(protocol, {}).get("application_instance"):
+            running.add_done_callback(partial(self._note, protocol))
+        return queue
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        super().protocol_disconnected(protocol)
+        self._note(protocol)
+
+    def _note(self, protocol: Any, ended: object = None) -> None:
+        self._noted.add(protocol)
+
     def application_checker(self) -> None:
-        """As daphne's, which looks at thousands every second, for the few of whom
-        something is to be done."""
-        everybody = self.connections
-        self.connections = {
-            protocol: details
-            for protocol, details in everybody.items()
-            if "disconnected" in details or _has_ended(details)
-        }
-        before = tuple(self.connections)
-        super().application_checker()
-        for protocol in before:
-            if protocol not in self.connections:
-                del everybody[protocol]
-        self.connections = everybody
+        """As daphne's, for those who have left or whose application has ended: until
+        both are so."""
+        everybody, noted = self.connections, self._noted & self.connections.keys()
+        self._noted -= {each for each in noted if "disconnected" not in everybody[each]}
+        self.connections = {each: everybody[each] for each in noted}
+        try:
+            super().application_checker()
+        finally:
+            gone = noted - self.connections.keys()
+            self.connections = everybody
+        for protocol in gone:
+            del everybody[protocol]
+        self._noted &= everybody.keys()
+
+    def timeout_checker(self) -> None:
+        """As daphne's, less often than every two seconds."""
+        for protocol in tuple(self.connections):
+            protocol.check_timeouts()
+        reactor.callLater(TIMEOUTS_SECONDS, self.timeout_checker)
 
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """As daphne's, which stumbles over a connection that idles between two
@@ -168,11 +191,6 @@ class Server(Daphne):  # type: ignore[misc]
             task.cancel()
         gathered = asyncio.gather(*running, return_exceptions=True)
         return defer.Deferred.fromFuture(asyncio.ensure_future(gathered))
-
-
-def _has_ended(details: dict[str, Any]) -> bool:
-    task = details.get("application_instance")
-    return task is not None and task.done()
 
 
 def run_until_told_to_leave(

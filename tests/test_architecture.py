@@ -30,7 +30,7 @@ LEVELS = {
     "verbs": "conversations pairing supervising",
     "outside": """
         admin clock consumers desk followups health metrics prometheus
-        templatetags transcripts voices
+        templatetags transcripts voices watching
     """,
     "wiring": """
         __init__ __main__ apps asgi checks doctor door embedded first_start lifespan

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(blank=True, max_length=80, verbose_name='name')),
                 ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
                 ('external_id', models.CharField(blank=True, editable=False, max_length=200, null=True, verbose_name='proven id')),
+                ('proven_at', models.DateTimeField(editable=False, help_text='If they wrote before.', null=True)),
                 ('locale', models.CharField(blank=True, max_length=35, verbose_name='language')),
                 ('page', models.JSONField(blank=True, default=dict, verbose_name='page')),
                 ('fields', models.JSONField(blank=True, default=dict, verbose_name='fields')),
@@ -62,6 +63,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'customer',
                 'verbose_name_plural': 'customers',
                 'constraints': [models.UniqueConstraint(fields=('site', 'external_id'), name='one_customer_per_proven_id')],
+                'indexes': [models.Index(condition=models.Q(('proven_at__isnull', False)), fields=['proven_at'], name='proven_after_they_wrote'), models.Index(condition=models.Q(('blocked_until__isnull', False)), fields=['blocked_until'], name='blocked_customers')],
             },
         ),
     ]

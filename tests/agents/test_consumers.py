@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from agents.consumers import revoked
 from agents.models import Agent
-from helpdesk import consumers, limits
+from helpdesk import consumers, limits, watching
 from helpdesk.models import Assignment, Message, QueueMembership
 from tests import people
 from tests.people import Frame, new_id
@@ -113,9 +113,9 @@ def make_no_agent(shop: Shop) -> None:
 async def test_a_revoked_credential_closes_the_socket(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, revoke: Callable[[Shop], None]
 ) -> None:
-    assert consumers.WATCH_SECONDS + consumers.CREDENTIALS_SECONDS < 5
-    monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(consumers, "CREDENTIALS_SECONDS", 0.05)
+    assert watching.WATCH_SECONDS + watching.CREDENTIALS_SECONDS < 5
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "CREDENTIALS_SECONDS", 0.05)
     ada = await shop.agent(shop.ada)
     await stored(revoke, shop)
     assert await ada.closed() == consumers.NOT_SIGNED_IN
@@ -125,8 +125,8 @@ async def test_who_leaves_a_queue_hears_it_no_more(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their socket is asked to come back, and then joins what they staff now."""
-    monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(consumers, "CREDENTIALS_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "CREDENTIALS_SECONDS", 0.05)
     ada = await shop.agent(shop.ada)
     members = QueueMembership.objects.filter(agent=shop.ada, queue=shop.billing)
     await stored(members.delete)
@@ -140,8 +140,8 @@ async def test_who_leaves_a_queue_hears_it_no_more(
 async def test_others_stay_signed_in(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(consumers, "CREDENTIALS_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "CREDENTIALS_SECONDS", 0.05)
     ada, ben = await shop.agent(shop.ada), await shop.agent(shop.ben)
     cora = await shop.customer()
     await stored(deactivate, shop)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from customers import identity
 from customers.models import Customer, Site
-from helpdesk import consumers
+from helpdesk import consumers, watching
 from helpdesk.database import db_now
 from helpdesk.models import Conversation, QueueMembership
 from tests.shop import PAGE, Shop, stored
@@ -19,9 +20,9 @@ ELSEWHERE = "https://elsewhere.example"
 
 @pytest.fixture(autouse=True)
 def _quick_watch(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert consumers.WATCH_SECONDS + consumers.CREDENTIALS_SECONDS < 5
-    monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(consumers, "CREDENTIALS_SECONDS", 0.05)
+    assert watching.WATCH_SECONDS + watching.CREDENTIALS_SECONDS < 5
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "CREDENTIALS_SECONDS", 0.05)
 
 
 def block() -> None:
@@ -36,7 +37,8 @@ def let_in_again() -> None:
 
 def adopt() -> None:
     """Somebody has signed in who is this customer."""
-    Customer.objects.update(external_id="42")
+    site, cora = Site.objects.get(key="shop"), Customer.objects.get()
+    assert identity._adopt(site, cora.pk, identity.Proven("42"))
 
 
 def move_site() -> None:
@@ -78,7 +80,7 @@ async def test_others_stay(shop: Shop, change: Callable[[], None]) -> None:
     await stored(change)
     await stored(Site.objects.update, allowed_origins=f"{PAGE}\n{ELSEWHERE}")
     for _ in range(3):
-        await shop.on_server(consumers._close_revoked(shop.desk))
+        await shop.on_server(shop.desk.watch.check_credentials())
     await cora.heard_so_far()
     await visitor.heard_so_far()
 
@@ -121,5 +123,5 @@ async def test_who_never_had_a_right_keeps_the_socket(shop: Shop) -> None:
     await stored(QueueMembership.objects.filter(agent=shop.ben).delete)
     ben = await shop.agent(shop.ben)
     for _ in range(3):
-        await shop.on_server(consumers._close_revoked(shop.desk))
+        await shop.on_server(shop.desk.watch.check_credentials())
     assert "bye" not in [frame["type"] for frame in await ben.heard_so_far()]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 
-from helpdesk import consumers, protocol
+from helpdesk import consumers, protocol, watching
 from helpdesk.errors import BadFrame
 from tests.live import LiveServer
 from tests.people import Customer, Frame
@@ -322,15 +322,27 @@ async def test_who_has_said_hello_stays_when_its_time_is_up(shop: Shop) -> None:
 @pytest.fixture
 def _quick_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (consumers.SILENT_SECONDS, consumers.BEAT_SECONDS) == (50, 20)
-    monkeypatch.setattr(consumers, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(consumers, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+
+
+async def passes(shop: Shop, who: Any, *, heard: float = 0, sent: float = 0) -> None:
+    """As if the socket had heard and said everything so many seconds before."""
+    served = shop.served(who)
+
+    async def pass_() -> None:
+        served.heard_at -= heard
+        served.sent_at -= sent
+        shop.desk.watch.end(served)
+        shop.desk.watch.set_time(served)
+
+    await shop.on_server(pass_())
 
 
 @pytest.mark.usefixtures("_quick_watch")
 async def test_who_says_nothing_is_closed_and_who_pings_stays(shop: Shop) -> None:
     cora, silent = await shop.customer(), await shop.customer()
-    shop.served(silent).heard_at -= consumers.SILENT_SECONDS + 1
-    shop.served(cora).heard_at -= consumers.SILENT_SECONDS - 20
+    await passes(shop, silent, heard=consumers.SILENT_SECONDS + 1)
+    await passes(shop, cora, heard=consumers.SILENT_SECONDS - 20)
     assert await silent.closed() == consumers.SILENT
     await cora.heard_so_far()
 
@@ -338,9 +350,9 @@ async def test_who_says_nothing_is_closed_and_who_pings_stays(shop: Shop) -> Non
 @pytest.mark.usefixtures("_quick_watch")
 async def test_after_a_silence_of_ours_there_is_a_beat(shop: Shop) -> None:
     cora = await shop.customer()
-    served = shop.served(cora)
+    await passes(shop, cora, sent=consumers.BEAT_SECONDS - 10)
     assert "beat" not in [frame["type"] for frame in await cora.heard_so_far()]
-    served.sent_at -= consumers.BEAT_SECONDS + 1
+    await passes(shop, cora, sent=consumers.BEAT_SECONDS + 1)
     assert await cora.hears("beat") == {"type": "beat"}
 
 
@@ -404,6 +416,7 @@ async def test_who_is_behind_for_a_minute_is_closed(shop: Shop) -> None:
     cora, slow = await shop.customer(), await shop.customer()
     served = shop.served(slow)
     served._buffered = lambda: 1
+    await slow.say("ping")
     await eventually(lambda: served._behind_since is not None)
     served._behind_since -= consumers.UNSENT_SECONDS + 1
     assert await slow.closed() == consumers.DOES_NOT_READ
