@@ -261,9 +261,34 @@ class PromptTransport(tcp.Server):
             asyncio.get_running_loop().call_soon(self._write_now)
 
     def _write_now(self) -> None:
+        """Nearly always the socket takes all, and nobody waits for that."""
         self._soon = False
         if not self.connected:
             return
+        if self.dataBuffer or self._is_awaited():
+            self._write_as_twisted()
+            return
+        data = b"".join(self._tempDataBuffer)
+        try:
+            sent = self.socket.send(data)
+        except OSError:
+            self._write_as_twisted()  # which meets it again
+            return
+        self._tempDataBuffer.clear()
+        self._tempDataLen = 0
+        if sent < len(data):
+            self.dataBuffer, self.offset = data, sent
+            super().startWriting()  # type: ignore[no-untyped-call]
+
+    def _is_awaited(self) -> bool:
+        """Whether something follows once all is written."""
+        return bool(
+            self.disconnecting
+            or self._writeDisconnecting
+            or (self.producer and (self.producerPaused or not self.streamingProducer))
+        )
+
+    def _write_as_twisted(self) -> None:
         # Whatever is wrong with the connection, or its end, is found again and told
         # to the protocol when the loop writes.
         lost = self.doWrite()  # type: ignore[no-untyped-call]
