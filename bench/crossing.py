@@ -1,6 +1,8 @@
-"""Measures what it costs that messages cross between server processes: one process,
-two and four, taking turns, each as busy as the one; of each pair the agent's socket is
-on the next process. And how late a message is at a fixed rate, with one and with two.
+"""Measures what it costs that messages cross between server processes, two and four,
+each as busy as the one: of each pair the agent's socket is on the next process, and
+each waits for the other's word. Beside them as many processes apart, which share the
+machine and the database and know nothing of each other. And how late a message is at a
+fixed rate. All take turns.
 
 python -m bench.crossing        keeps raw results
 """
@@ -8,53 +10,68 @@ python -m bench.crossing        keeps raw results
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import cycle
 from typing import Any
+from uuid import uuid4
 
 from .load import Job, put_to_load
 from .people import end_all
-from .services import running
+from .services import Valkey, running, scratch
 from .sockets import agent, customer
 from .stage import START, Stage, in_rounds, keep, office, pair_up, stage
 
-BUSY, AT_EASE = (1, 2, 4), (1, 2)  # processes
+RATE = 1_000  # messages a second, of all customers together
+CASES = (  # processes, whether apart, and at which rate; 0 is as fast as they can
+    (1, False, 0),
+    (2, True, 0),
+    (2, False, 0),
+    (4, True, 0),
+    (4, False, 0),
+    (1, False, RATE),
+    (2, False, RATE),
+)
 PAIRS = 200  # a process
 A_QUEUE = 10  # of them
-RATE = 1_000  # messages a second, of all customers together
 
 
 def main() -> None:
     words = in_rounds("crossing").parse_args()
     with stage() as at:
         measured = [
-            {"processes": count, "round": number, "rate": rate}
-            | measure(at, count, words.seconds, rate, f"cross-{number}-{count}-{rate}")
+            {"round": number, "processes": count, "apart": apart, "rate": rate}
+            | measure(at, count, apart, rate, words.seconds)
             for number in range(words.rounds)
-            for rate, counts in ((0, BUSY), (RATE, AT_EASE))
-            for count in counts
+            for count, apart, rate in CASES
         ]
-        settings = {
-            "rounds": words.rounds,
-            "seconds": words.seconds,
-            "pairs": PAIRS,
-            "in flight": 2 * PAIRS,
-            "rate": RATE,
-        }
-        keep("crossing", {"runs": measured}, settings, at)
+        settings = {"rounds": words.rounds, "seconds": words.seconds, "pairs": PAIRS}
+        keep("crossing", {"runs": measured}, settings | {"rate": RATE}, at)
 
 
 def measure(
-    at: Stage, count: int, seconds: float, rate: int, key: str
+    at: Stage, count: int, apart: bool, rate: int, seconds: float
 ) -> dict[str, Any]:
     with ExitStack() as stack:
-        pairs = talking(key, PAIRS * count)
+        pairs = talking(uuid4().hex, PAIRS * count)
+        valkeys = [at.valkey]
+        for _ in range(1, count if apart else 1):
+            valkeys.append(Valkey(stack.enter_context(scratch())))
+            stack.callback(valkeys[-1].child.stop)
         servers = [
-            stack.enter_context(running(START, at.environment)) for _ in range(count)
+            stack.enter_context(
+                running(START, at.environment | {"REDIS_URL": valkey.url})
+            )
+            for _, valkey in zip(range(count), cycle(valkeys), strict=False)
         ]
         for number, (one, other) in enumerate(pairs):
             one["url"] = servers[number % count].url
-            other["url"] = servers[(number + 1) % count].url
-        processes = {"server": [server.pid for server in servers], **at.services}
+            other["url"] = servers[(number + (not apart)) % count].url
+        processes = {
+            "server": [server.pid for server in servers],
+            "postgres": [at.postgres.pid],
+            "valkey": [valkey.pid for valkey in valkeys],
+        }
         job = Job("", pairs, processes, depth=1, rate=rate, seconds=seconds)
+        job.in_turns = not rate
         return put_to_load(job)
 
 

@@ -32,8 +32,9 @@ PADDING = "x" * 72  # with id-like time in front: a text of about 100 bytes
 
 class Job(msgspec.Struct):
     """`rate` posts a second, by customers only; without it everybody posts as fast as
-    they are acked, `depth` posts in flight each. `idle` only connects. A socket may
-    have a `url` of its own; those who are `silent` come first and only listen."""
+    they are acked, `depth` posts in flight each; `in_turns` each waits for the other's
+    word, as in a talk. `idle` only connects. A socket may have a `url` of its own;
+    those who are `silent` come first and only listen."""
 
     url: str
     pairs: list[list[dict[str, Any]]]
@@ -41,6 +42,7 @@ class Job(msgspec.Struct):
     silent: list[dict[str, Any]] = []
     depth: int = 2
     rate: int = 0
+    in_turns: bool = False
     idle: bool = False
     batch: bool = False
     warm_seconds: float = 2
@@ -85,7 +87,7 @@ class Side(WSListener):  # type: ignore[misc]
         self.about = about
         self.batch = job.batch
         self.tally = tally
-        self.closed_loop = False
+        self.on = ""  # the type of the frames that are answered by a post
         self.welcomed = asyncio.get_running_loop().create_future()
         where = about.get("conversation")
         self.where = f',"conversation":"{where}"' if where else ""
@@ -119,8 +121,6 @@ class Side(WSListener):  # type: ignore[misc]
         self.tally.frames += 1
         if frame.type == "ack":
             self.tally.acked += 1
-            if self.closed_loop:
-                self.post()
         elif frame.type == "message.posted":
             self.tally.delivered += 1
             if self.tally.timed and frame.message:
@@ -130,6 +130,8 @@ class Side(WSListener):  # type: ignore[misc]
             self.welcomed.set_result(None)
         elif frame.type == "refused":
             raise RuntimeError(frame.detail)
+        if frame.type == self.on:
+            self.post()
 
     def post(self) -> None:
         # Like a UUID: ids that grow would be kinder to the database's indexes.
@@ -226,13 +228,14 @@ async def connect(job: Job, people: list[dict[str, Any]], tally: Tally) -> list[
 
 def everybody(job: Job, sides: list[Side]) -> Callable[[], None]:
     for side in sides:
-        side.closed_loop = True
+        side.on = "message.posted" if job.in_turns else "ack"
+    for side in sides[:: 2 if job.in_turns else 1]:
         for _ in range(job.depth):
             side.post()
 
     def stop() -> None:
         for side in sides:
-            side.closed_loop = False
+            side.on = ""
 
     return stop
 

@@ -164,17 +164,30 @@ beside {most:,}, {settings["customers connected"]:,} more customers and all
 
 
 def crossing(kept: Kept, name: str) -> str:
-    settings = kept["settings"]
-    busy = [run for run in kept["runs"] if not run["rate"]]
-    at_ease = [run for run in kept["runs"] if run["rate"]]
+    settings, runs = kept["settings"], kept["runs"]
+    at_ease = [run for run in runs if run["rate"]]
+    busy: dict[tuple[int, bool], list[Kept]] = {}
+    for run in runs:
+        if not run["rate"]:
+            busy.setdefault((run["processes"], run["apart"]), []).append(run)
+    costs = {case: _server(mine) for case, mine in busy.items()}
+    lines = [
+        _crossing(case, mine, costs[case] / costs[1, False], costs)
+        for case, mine in busy.items()
+    ]
     return f"""{heading("Several processes", "bench.crossing", kept, name)}
-For each process {settings["pairs"]} pairs and {settings["in flight"]} messages in
-flight; with several processes every message crosses from one to the next. All share the
-machine's cores with the load generator, so the CPU of a message tells more than the
-throughput. Wanted: four processes ≤ 1.25 × the cost of one; two ≥ 80 % of one's
-throughput per core used.
+{settings["pairs"]} pairs for each process, of whom each waits for the other's word; in
+several processes every message crosses from one to the next. They take turns on the
+machine's cores, with the load generator and the database, which alone makes each
+message dearer. So beside them stand as many processes *apart*: on the same machine and
+database, but knowing nothing of each other. Wanted: four processes ≤ 1.25 × the cost of
+one; two ≥ 80 % of one's throughput per core used.
 
-{turns(busy, "processes", "server processes")}
+| server processes | messages/s | CPU µs a message: server · PostgreSQL · Valkey | \
+server's, against one | against as many apart | throughput per core used, against as \
+many apart | p50, ms |
+|---|---|---|---|---|---|---|
+{chr(10).join(lines)}
 
 At {settings["rate"]:,} messages a second from customers to agents, all in all:
 
@@ -182,6 +195,36 @@ At {settings["rate"]:,} messages a second from customers to agents, all in all:
 |---|---|---|---|---|
 {chr(10).join(_late(at_ease, count) for count in LATE_WANTED)}
 """
+
+
+def _server(runs: list[Kept]) -> float:
+    return median(run["cpu_us"]["server"] for run in runs)
+
+
+def _crossing(
+    case: tuple[int, bool],
+    mine: list[Kept],
+    against_one: float,
+    costs: dict[tuple[int, bool], float],
+) -> str:
+    count, apart = case
+    others = costs.get((count, True), 0)
+    against = (
+        "| | |"
+        if apart or not others
+        else (f"| {costs[case] / others:.2f} × | {others / costs[case]:.0%} |")
+    )
+    title = ", apart" if apart else ", crossing" if others else ""
+    rate = median(run["messages"] / run["seconds"] for run in mine)
+    cpu = " · ".join(
+        f"{median(run['cpu_us'][each] for run in mine):.0f}"
+        for each in ("server", "postgres", "valkey")
+    )
+    late = median(run["latency_ms"]["p50"] for run in mine)
+    return (
+        f"| {count}{title} | {rate:,.0f} | {cpu} | {against_one:.2f} × "
+        f"{against} {late:.1f} |"
+    )
 
 
 LATE_WANTED = {1: "≤ 2 and 10", 2: "≤ 3 and 15"}
