@@ -66,14 +66,13 @@ class CustomerConsumer(DeskConsumer):
         Asked for are those against whom something speaks, not the sockets: these are
         thousands, of nearly all of whom it would be asked every few seconds in vain."""
         came = [key[1:] for key in here.crowd if key[0] == "site"]
-        sites = await reading(Site.objects.in_bulk, {pk for pk, _ in came})
+        sites, proven, blocked = await reading(suspects, {pk for pk, _ in came})
         moved = {pk for pk, origins in came if origins_of(sites.get(pk)) != origins}
         codes: dict[Any, int] = {
             socket: UNKNOWN_SITE
             for socket in (cls.all_of(here) if moved else ())
             if socket.site.pk in moved and not socket.may_still_enter(sites)
         }
-        proven, blocked = await reading(suspects)
         for person in proven:
             for socket in here.hub.listeners(f"customer.{person}", cls):
                 if not socket.voice.visitor.proven:
@@ -124,13 +123,16 @@ def origins_of(site: Site | None) -> str | None:
     return site.allowed_origins if site else None
 
 
-def suspects() -> tuple[list[UUID], list[UUID]]:
-    """Who has lately been proven after they wrote, and who is blocked now."""
+def suspects(keys: set[int]) -> tuple[dict[int, Site], list[UUID], list[UUID]]:
+    """These sites as they are now, who has lately been proven after they wrote, and who
+    is blocked."""
     now = db_now()
     proven = Customer.objects.filter(proven_at__gt=now - PROVEN_LATELY)
     blocked = Customer.objects.filter(blocked_until__gt=now)
-    return list(proven.values_list("pk", flat=True)), list(
-        blocked.values_list("pk", flat=True)
+    return (
+        Site.objects.in_bulk(keys),
+        list(proven.values_list("pk", flat=True)),
+        list(blocked.values_list("pk", flat=True)),
     )
 
 

@@ -39,13 +39,38 @@ reactor: Any = installed_reactor
 FRAME_BYTES = 65_536  # a longer text closes the socket with 1009
 PING_SECONDS = 25  # without a word; clients say one every 20 s, and need no ping then
 PONG_SECONDS = 20
-TIMEOUTS_SECONDS = 5  # between two looks at who is silent for so long
+TIMEOUTS_SECONDS = 10  # between two looks at who is silent for so long
 CLOSE_SECONDS = 5  # for a request to end after its client has gone
 GOODBYE_SECONDS = 5  # for a client to answer our close; dropped, it may not hear why
 FLUSH_SECONDS = 0.1  # what was written is sent in the reactor's next turns
 DRAIN_SECONDS = 15  # for everybody's goodbye; then the rest is dropped
 
 logger = logging.getLogger(__name__)
+
+
+class Mailbox:
+    """What has come for a socket's one reader. An asyncio.Queue is for several, has an
+    end, and so takes twice the time and ten times the memory."""
+
+    __slots__ = ("_mail", "_reader")
+
+    def __init__(self) -> None:
+        self._mail: list[Any] = []
+        self._reader: asyncio.Future[None] | None = None  # waits
+
+    def put_nowait(self, message: Any) -> None:
+        self._mail.append(message)
+        if self._reader and not self._reader.done():
+            self._reader.set_result(None)
+
+    def qsize(self) -> int:
+        return len(self._mail)
+
+    async def get(self) -> Any:
+        while not self._mail:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._mail.pop(0)
 
 
 class Server(Daphne):  # type: ignore[misc]
@@ -146,10 +171,15 @@ class Server(Daphne):  # type: ignore[misc]
     # --- daphne looks at thousands every second, for the few of whom something is due
 
     def create_application(self, protocol: Any, scope: Any) -> Any:
-        queue = super().create_application(protocol, scope)
-        if running := self.connections.get(protocol, {}).get("application_instance"):
-            running.add_done_callback(partial(self._note, protocol))
-        return queue
+        """As daphne's, with a lighter queue for sockets."""
+        mail: Any = Mailbox() if scope["type"] == "websocket" else asyncio.Queue()
+        scope.setdefault("asgi", {"version": "3.0"})
+        send = partial(self.handle_reply, protocol)
+        started = self.application(scope=scope, receive=mail.get, send=send)
+        running = asyncio.ensure_future(started)
+        running.add_done_callback(partial(self._note, protocol))
+        self.connections[protocol]["application_instance"] = running
+        return mail
 
     def protocol_disconnected(self, protocol: Any) -> None:
         super().protocol_disconnected(protocol)

@@ -15,6 +15,7 @@ import pytest
 from daphne.ws_protocol import WebSocketProtocol
 
 from helpdesk import consumers, protocol, serving
+from helpdesk.serving import Mailbox
 from helpdesk.transport import Socket
 
 DAY = 86_400
@@ -60,7 +61,7 @@ async def looked_after(by: type[daphne.server.Server]) -> dict[str, Any]:
     for who, (acts, _) in PEOPLE.items():
         server.protocol_connected(protocols[who])
         if acts:
-            server.create_application(protocols[who], {"acts": acts})
+            server.create_application(protocols[who], {"type": "http", "acts": acts})
     tasks = {
         who: server.connections[each].get("application_instance")
         for who, each in protocols.items()
@@ -135,3 +136,28 @@ def test_who_pings_as_the_contract_says_is_not_pinged() -> None:
     late = 2  # daphne looks every two seconds
     assert protocol.HEARTBEAT_SECONDS + late <= serving.PING_SECONDS
     assert serving.PING_SECONDS + serving.PONG_SECONDS < consumers.SILENT_SECONDS
+
+
+async def test_a_mailbox_keeps_the_order_and_wakes_its_reader() -> None:
+    mailbox = Mailbox()
+    mailbox.put_nowait(1)
+    mailbox.put_nowait(2)
+    assert mailbox.qsize() == 2
+    assert [await mailbox.get(), await mailbox.get()] == [1, 2]
+    reading = asyncio.ensure_future(mailbox.get())
+    await asyncio.sleep(0)
+    mailbox.put_nowait(3)
+    mailbox.put_nowait(4)
+    assert [await reading, await mailbox.get()] == [3, 4]
+    assert mailbox.qsize() == 0
+
+
+async def test_a_reader_that_gave_up_takes_nothing_along() -> None:
+    mailbox = Mailbox()
+    reading = asyncio.ensure_future(mailbox.get())
+    await asyncio.sleep(0)
+    reading.cancel()
+    mailbox.put_nowait(1)
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await mailbox.get() == 1
