@@ -41,16 +41,22 @@ class Watch:
         """Look after it from now on."""
         self.set_time(socket)
         if self._task is None:
+            for each in self.desk.sockets:  # whom a task that failed left without one
+                self.set_time(each)
             self._task = self._loop.create_task(self._run(), context=nobody())
 
     def set_time(self, socket: DeskConsumer) -> None:
-        """For the next look at it."""
+        """For the next look at it. Idempotent."""
+        self._forget(socket)
         socket.due = max(int(socket.next_look()), self._passed) + 1
         self._due[socket.due].add(socket)
 
     def end(self, socket: DeskConsumer) -> None:
         """Idempotent."""
         self.sent_to.discard(socket)
+        self._forget(socket)
+
+    def _forget(self, socket: DeskConsumer) -> None:
         if due := self._due.get(socket.due):
             due.discard(socket)
 

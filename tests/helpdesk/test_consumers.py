@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -332,7 +333,6 @@ async def passes(shop: Shop, who: Any, *, heard: float = 0, sent: float = 0) -> 
     async def pass_() -> None:
         served.heard_at -= heard
         served.sent_at -= sent
-        shop.desk.watch.end(served)
         shop.desk.watch.set_time(served)
 
     await shop.on_server(pass_())
@@ -354,6 +354,21 @@ async def test_after_a_silence_of_ours_there_is_a_beat(shop: Shop) -> None:
     assert "beat" not in [frame["type"] for frame in await cora.heard_so_far()]
     await passes(shop, cora, sent=consumers.BEAT_SECONDS + 1)
     assert await cora.hears("beat") == {"type": "beat"}
+
+
+async def test_a_watch_that_failed_begins_anew_with_the_next_socket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    silent, watch = await shop.customer(), shop.desk.watch
+    failing = Mock(side_effect=RuntimeError("once"))
+    with monkeypatch.context() as once:
+        once.setattr(shop.served(silent), "look", failing)
+        await passes(shop, silent, heard=consumers.SILENT_SECONDS + 1)
+        await eventually(lambda: watch._task is None)
+    failing.assert_called_once()
+    await shop.customer()
+    assert await silent.closed() == consumers.SILENT
 
 
 # --- who does not read
