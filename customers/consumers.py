@@ -66,6 +66,8 @@ class CustomerConsumer(DeskConsumer):
         Asked for are those against whom something speaks, not the sockets: these are
         thousands, of nearly all of whom it would be asked every few seconds in vain."""
         came = [key[1:] for key in here.crowd if key[0] == "site"]
+        if not came:
+            return {}
         sites, proven, blocked = await reading(suspects, {pk for pk, _ in came})
         moved = {pk for pk, origins in came if origins_of(sites.get(pk)) != origins}
         codes: dict[Any, int] = {
@@ -154,6 +156,8 @@ class SocketVoice(voice.CustomerVoice):
         self.socket = socket
 
     async def be_present(self) -> None:
+        if self.socket.has_left:
+            return  # it would be heard of, and count, for ever
         self.socket.join(self.audience)
         if await self.socket.arrive(self.person):
             await self.desk.customer_moved(self.person)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -44,9 +44,13 @@ BAD_FRAMES_A_MINUTE = 10
 UNSENT_BYTES = 256 * 1024
 UNSENT_FRAMES = 500
 UNSENT_SECONDS = 60
+CLOSE_SECONDS = 5  # for a client to take what is left and our close
 SOCKETS_PER_ADDRESS = 500  # an office shares one
 SOCKETS_PER_PERSON = 10
 FRAMES_A_SECOND, FRAMES_BURST = 50, 200  # of any kind; a person needs a few
+
+
+_closing: set[asyncio.Task[None]] = set()
 
 
 class Close(Exception):
@@ -62,6 +66,7 @@ class DeskConsumer:
     whose."""
 
     role: ClassVar[str]
+    failed: ClassVar[int] = INTERNAL_ERROR
     hello: ClassVar[type[protocol.Command]]
     voice: Voice
 
@@ -76,6 +81,7 @@ class DeskConsumer:
         self._unsent = 0
         self._behind_since: float | None = None
         self._pumping: asyncio.Task[None] | None = None
+        self._conversing: asyncio.Task[Any] | None = None
         self._held: list[bytes] | None = None
         self._bad: list[float] = []
         self._frames = limits.Bucket(FRAMES_A_SECOND, FRAMES_BURST)
@@ -111,6 +117,10 @@ class DeskConsumer:
 
     async def left(self, person: UUID) -> None:
         """The socket is gone, as which this person was present."""
+
+    @property
+    def has_left(self) -> bool:
+        return self not in self.desk.sockets
 
     def join(self, *audiences: str) -> None:
         self._audiences = (*{*self._audiences, *audiences},)
@@ -176,6 +186,7 @@ class DeskConsumer:
 
     async def _converse(self) -> None:
         self.heard_at = self.sent_at = self.loop.time()
+        self._conversing = asyncio.current_task()
         hurry = self.loop.call_later(HELLO_SECONDS, self._no_hello)
         self.desk.sockets.add(self)
         self.desk.watch.begin(self)
@@ -346,8 +357,17 @@ class DeskConsumer:
         return text.decode()
 
     def dismiss(self, code: int) -> None:
-        """The hub tells this socket to close."""
-        self.loop.create_task(self.close(code))
+        """Close, without waiting for a client who takes nothing."""
+        self._begin(self.close(code))
+
+    def send_away(self, reason: str, within_ms: int) -> None:
+        """As `say_bye`, without waiting."""
+        self._begin(self.say_bye(reason, within_ms))
+
+    def _begin(self, closing: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(closing)
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
 
     async def close(self, code: int) -> None:
         """Idempotent."""
@@ -359,11 +379,21 @@ class DeskConsumer:
             log.info("socket closed with %d", code)
         last = () if code in (DOES_NOT_READ, INTERNAL_ERROR) else tuple(self._outbox)
         try:
-            for frame in last:
-                await self._send({"type": "websocket.send", "text": frame.decode()})
-            await self._send({"type": "websocket.close", "code": code})
+            async with asyncio.timeout(CLOSE_SECONDS):
+                for frame in last:
+                    await self._send({"type": "websocket.send", "text": frame.decode()})
+                await self._send({"type": "websocket.close", "code": code})
+        except TimeoutError:
+            self._hang_up()
         except Exception as error:  # noqa: BLE001 (closed by the other side meanwhile)
             log.debug("not closed: %r", error)
+
+    def _hang_up(self) -> None:
+        """Under a server whose `send` waits for the client, who takes not even our
+        close: its application ends, and with it the connection."""
+        for task in (self._pumping, self._conversing):
+            if task and task is not asyncio.current_task():
+                task.cancel()
 
     async def say_bye(self, reason: str, within_ms: int) -> None:
         """Close, and say when to come back."""

@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import FrameType
@@ -189,25 +190,47 @@ class Server(Daphne):  # type: ignore[misc]
         self._noted.add(protocol)
 
     def application_checker(self) -> None:
-        """As daphne's, for those who have left or whose application has ended: until
-        both are so."""
-        everybody, noted = self.connections, self._noted & self.connections.keys()
-        self._noted -= {each for each in noted if "disconnected" not in everybody[each]}
-        self.connections = {each: everybody[each] for each in noted}
+        """As daphne's, for those who have left or whose application has ended."""
         try:
-            super().application_checker()
+            for protocol in self._noted & self.connections.keys():
+                self._look_after(protocol, self.connections[protocol])
+            self._noted &= self.connections.keys()
         finally:
-            gone = noted - self.connections.keys()
-            self.connections = everybody
-        for protocol in gone:
-            del everybody[protocol]
-        self._noted &= everybody.keys()
+            reactor.callLater(1, self.application_checker)
+
+    def _look_after(self, protocol: Any, details: dict[str, Any]) -> None:
+        running = details.get("application_instance")
+        left = details.get("disconnected")
+        if running and not running.done():
+            if left and time.time() - left > self.application_close_timeout:
+                logger.warning("An application was ended: its client left long ago")
+                running.cancel()
+            return
+        self._noted.discard(protocol)  # until it leaves
+        if running:
+            del details["application_instance"]
+            if not running.cancelled() and (error := running.exception()):
+                logger.error("An application failed", exc_info=error)
+                if not left:
+                    self._answer_failure(protocol, error)
+        if left:
+            del self.connections[protocol]
+
+    def _answer_failure(self, protocol: Any, error: BaseException) -> None:
+        try:
+            protocol.handle_exception(error)
+        except Exception:
+            # Daphne's fails where an answer has begun.
+            logger.exception("A failure could not be answered")
+            protocol.transport.loseConnection()
 
     def timeout_checker(self) -> None:
         """As daphne's, less often than every two seconds."""
-        for protocol in tuple(self.connections):
-            protocol.check_timeouts()
-        reactor.callLater(TIMEOUTS_SECONDS, self.timeout_checker)
+        try:
+            for protocol in tuple(self.connections):
+                protocol.check_timeouts()
+        finally:
+            reactor.callLater(TIMEOUTS_SECONDS, self.timeout_checker)
 
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """As daphne's, which stumbles over a connection that idles between two

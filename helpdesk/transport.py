@@ -263,7 +263,7 @@ class PromptTransport(tcp.Server):
     def _write_now(self) -> None:
         """Nearly always the socket takes all, and nobody waits for that."""
         self._soon = False
-        if not self.connected:
+        if not self.connected or self._aborting:
             return
         if self.dataBuffer or self._is_awaited():
             self._write_as_twisted()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .errors import Refused
@@ -41,8 +42,6 @@ class Watch:
         """Look after it from now on."""
         self.set_time(socket)
         if self._task is None:
-            for each in self.desk.sockets:  # whom a task that failed left without one
-                self.set_time(each)
             self._task = self._loop.create_task(self._run(), context=nobody())
 
     def set_time(self, socket: DeskConsumer) -> None:
@@ -65,39 +64,48 @@ class Watch:
         try:
             while self.desk.sockets:
                 await asyncio.sleep(WATCH_SECONDS)
-                await self.look(self._loop.time())
+                self.look(self._loop.time())
                 if self._loop.time() - checked >= CREDENTIALS_SECONDS:
                     checked = self._loop.time()
                     await self.check_credentials()
-        except Exception:
-            log.exception("Sockets are not looked after until the next one comes")
         finally:
             self._task = None
 
-    async def look(self, now: float) -> None:
+    def look(self, now: float) -> None:
         """Close those whose time is up, beat for those who have heard nothing."""
         sent_to, self.sent_to = self.sent_to, set()
         for socket in sent_to & self.desk.sockets:
-            if code := socket.look_behind(now):
-                await socket.close(code)
+            if code := self._code(socket, socket.look_behind, now):
+                socket.dismiss(code)
             elif socket.is_behind:
                 self.sent_to.add(socket)
         for second in range(self._passed + 1, int(now) + 1):
             self._passed = second
-            for socket in self._due.pop(second, ()):
-                if socket not in self.desk.sockets:
-                    continue  # it has left since this second began
-                if code := socket.look(now):
-                    await socket.close(code)
+            # Who has left since is not in the desk any more.
+            for socket in self._due.pop(second, set()) & self.desk.sockets:
+                if code := self._code(socket, socket.look, now):
+                    socket.dismiss(code)
                 else:
                     self.set_time(socket)
+
+    def _code(
+        self, socket: DeskConsumer, look: Callable[[float], int | None], now: float
+    ) -> int | None:
+        """A socket that fails harms no other."""
+        try:
+            return look(now)
+        except Exception:
+            log.exception("A socket cannot be looked at")
+            return socket.failed
 
     async def check_credentials(self) -> None:
         for kind in {type(socket) for socket in self.desk.sockets}:
             try:
                 for socket, code in (await kind.revoked(self.desk)).items():
-                    await socket.close(code)
+                    socket.dismiss(code)
                 for socket in await kind.outdated(self.desk):
-                    await socket.say_bye("changed", SOON_MS)
+                    socket.send_away("changed", SOON_MS)
             except Refused:
                 log.warning("Credentials could not be checked: the database is away")
+            except Exception:
+                log.exception("Credentials could not be checked")

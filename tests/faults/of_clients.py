@@ -18,14 +18,12 @@ from .disks import Disk, mounted
 from .faults import Scene, fault
 from .history import Acked, Ended, Sent, Usage
 from .installation import Installation, Services, installed, until
-from .of_services import slowest_pong
+from .of_services import PAGE, PONG_SECONDS, enters, slowest_pong
 from .tabs import Frame, new_id
 from .usage import cores_used
 
-PONG_SECONDS = 2  # of everybody else, meanwhile
 NOT_READ_SECONDS = 75  # the contract says 60
 TOO_BIG, TOO_BIG_HERE, TOO_FAST = 1009, 4413, 4429
-PAGE = {"Origin": "https://shop.example"}
 
 
 async def while_others_are_well(
@@ -34,18 +32,6 @@ async def while_others_are_well(
     worst = await slowest_pong(scene, seconds)
     if worst > bound:
         scene.wrong(f"meanwhile a ping of others took {worst:.1f} s")
-
-
-def enters(scene: Scene, **options: object) -> connect:
-    url = scene.house.roads[0].ws_url + "/ws/customer/shop/"
-    return connect(
-        url,
-        additional_headers=PAGE,
-        proxy=None,
-        max_size=None,
-        ping_interval=None,
-        **options,  # type: ignore[arg-type]
-    )
 
 
 async def says(own: ClientConnection, **frame: object) -> None:

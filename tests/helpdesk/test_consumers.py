@@ -356,19 +356,44 @@ async def test_after_a_silence_of_ours_there_is_a_beat(shop: Shop) -> None:
     assert await cora.hears("beat") == {"type": "beat"}
 
 
-async def test_a_watch_that_failed_begins_anew_with_the_next_socket(
+@pytest.mark.usefixtures("_quick_watch")
+async def test_a_socket_that_cannot_be_looked_at_harms_no_other(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
-    silent, watch = await shop.customer(), shop.desk.watch
-    failing = Mock(side_effect=RuntimeError("once"))
-    with monkeypatch.context() as once:
-        once.setattr(shop.served(silent), "look", failing)
-        await passes(shop, silent, heard=consumers.SILENT_SECONDS + 1)
-        await eventually(lambda: watch._task is None)
-    failing.assert_called_once()
-    await shop.customer()
+    silent, broken = await shop.customer(), await shop.customer()
+    failing = Mock(side_effect=RuntimeError)
+    monkeypatch.setattr(shop.served(broken), "look", failing)
+    for each in (broken, silent):
+        await passes(shop, each, heard=consumers.SILENT_SECONDS + 1)
+    assert await broken.closed() == consumers.INTERNAL_ERROR
     assert await silent.closed() == consumers.SILENT
+
+
+@pytest.mark.usefixtures("_quick_watch")
+async def test_who_takes_not_even_our_close_is_let_go_and_holds_up_nobody(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under servers whose send waits for the client."""
+    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.1)
+    stuck, silent = await shop.customer(), await shop.customer()
+    served = shop.served(stuck)
+    never = asyncio.Event()
+    served._write, served._send = None, lambda message: never.wait()
+    for each in (stuck, silent):
+        await passes(shop, each, heard=consumers.SILENT_SECONDS + 1)
+    assert await silent.closed() == consumers.SILENT
+    await eventually(lambda: served not in shop.desk.sockets)
+    assert not shop.desk.hub.has(f"customer.{served.voice.person}")
+
+
+async def test_who_has_left_is_not_present_again(shop: Shop) -> None:
+    """An event that came just before the end."""
+    cora = await shop.customer()
+    served = shop.served(cora)
+    await cora.leave()
+    await eventually(lambda: served not in shop.desk.sockets)
+    await shop.on_server(served.voice.be_present())
+    assert not shop.desk.hub.has(served.voice.audience)
 
 
 # --- who does not read

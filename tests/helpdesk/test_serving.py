@@ -91,6 +91,7 @@ async def test_connections_are_looked_after_as_daphne_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(daphne.server, "reactor", Mock())
+    monkeypatch.setattr(serving, "reactor", Mock())
     ours = await looked_after(serving.Server)
     assert ours == await looked_after(daphne.server.Server)
     assert ours["told"] == ["has failed"]
