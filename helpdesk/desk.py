@@ -263,9 +263,9 @@ class Desk:
     async def refresh(self) -> None:
         """Heal the table that answers pings from the database."""
         known = self.newest.followed()
-        agents = self.hub.people("agent.")
-        if known or agents:
-            for mark in await reading(newest.read_marks, known, agents):
+        here = self.hub.people("agent."), self.hub.people("customer.")
+        if known or any(here):
+            for mark in await reading(newest.read_marks, known, *here):
                 self.newest.heal(mark)
 
     def _clockwork(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:

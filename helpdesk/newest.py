@@ -124,15 +124,17 @@ def mark_of(conversation: Conversation) -> Mark:
     )
 
 
-def read_marks(known: Mapping[str, Mark], agents: Iterable[str]) -> list[Mark]:
+def read_marks(
+    known: Mapping[str, Mark], agents: Iterable[str], customers: Iterable[str] = ()
+) -> list[Mark]:
     """What is further than is known, of a whole process; nearly always nothing is.
-    `agents`: those with a socket here, since an assignment whose event was lost is
-    found only through them."""
+    `agents` and `customers`: those with a socket here, since an assignment, or a start
+    in another tab, whose event was lost is found only through them."""
     told = [(mark.conversation, mark.place, mark.version) for mark in known.values()]
     with connection.cursor() as cursor:
         cursor.execute(
             FURTHER[connection.vendor],
-            [json.encode(told).decode(), json.encode(list(agents)).decode()],
+            [json.encode(list(each)).decode() for each in (told, agents, customers)],
         )
         further = [id for (id,) in cursor.fetchall()]
     return [mark_of(each) for each in Conversation.objects.filter(pk__among=further)]
@@ -141,13 +143,17 @@ def read_marks(known: Mapping[str, Mark], agents: Iterable[str]) -> list[Mark]:
 # The database compares: to read thousands, of whom nobody has moved, was a tenth of
 # what their idle sockets cost (docs/performance.md).
 _FURTHER = """
-    WITH known AS ({known}), here AS ({here})
+    WITH known AS ({known}), agents AS ({here}), customers AS ({here})
     SELECT c.id FROM known CROSS JOIN helpdesk_conversation c
     WHERE c.id = known.id
       AND (c.seq + c.notes > known.place OR c.version > known.version)
     UNION ALL
-    SELECT c.id FROM here CROSS JOIN helpdesk_conversation c
-    WHERE c.agent_id = here.id AND c.state = 'active'
+    SELECT c.id FROM agents CROSS JOIN helpdesk_conversation c
+    WHERE c.agent_id = agents.id AND c.state = 'active'
+      AND c.id NOT IN (SELECT id FROM known)
+    UNION ALL
+    SELECT c.id FROM customers CROSS JOIN helpdesk_conversation c
+    WHERE c.customer_id = customers.id AND c.state <> 'ended'
       AND c.id NOT IN (SELECT id FROM known)
 """
 FURTHER = {

@@ -42,6 +42,18 @@ def test_an_assignment_that_nobody_told_of_is_found_by_its_agent(hall: Hall) -> 
     assert found == list(known(unheard).values())
 
 
+def test_a_start_in_another_tab_that_nobody_told_of_is_found_by_its_customer(
+    hall: Hall,
+) -> None:
+    cora, others = hall.waits("Cora", hall.billing), hall.waits("Ben", hall.billing)
+    assert others != cora
+    found = read_marks({}, [], [str(cora.customer_id), str(uuid4())])
+    assert found == list(known(cora).values())
+    assert read_marks(known(cora), [], [str(cora.customer_id)]) == []
+    hall.leaves(cora)
+    assert read_marks({}, [], [str(cora.customer_id)]) == []
+
+
 def test_a_conversation_that_is_gone_is_no_news(hall: Hall) -> None:
     gone = Mark(str(uuid4()), 3, 3, 1, str(uuid4()), None, "active")
     assert read_marks({gone.conversation: gone}, []) == []
