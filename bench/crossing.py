@@ -10,7 +10,6 @@ python -m bench.crossing        keeps raw results
 from __future__ import annotations
 
 from contextlib import ExitStack
-from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
@@ -56,12 +55,11 @@ def measure(
         for _ in range(1, count if apart else 1):
             valkeys.append(Valkey(stack.enter_context(scratch())))
             stack.callback(valkeys[-1].child.stop)
-        servers = [
-            stack.enter_context(
-                running(START, at.environment | {"REDIS_URL": valkey.url})
-            )
-            for _, valkey in zip(range(count), cycle(valkeys), strict=False)
+        told = [
+            at.environment | {"REDIS_URL": valkeys[number % len(valkeys)].url}
+            for number in range(count)
         ]
+        servers = [stack.enter_context(running(START, each)) for each in told]
         for number, (one, other) in enumerate(pairs):
             one["url"] = servers[number % count].url
             other["url"] = servers[(number + (not apart)) % count].url
@@ -75,7 +73,7 @@ def measure(
         return put_to_load(job)
 
 
-def talking(key: str, pairs: int = PAIRS) -> list[list[dict[str, Any]]]:
+def talking(key: str, pairs: int) -> list[list[dict[str, Any]]]:
     """Sockets to open, as bench.load wants them; what was before has ended."""
     end_all()
     told = []

@@ -66,7 +66,7 @@ class DeskConsumer:
     whose."""
 
     role: ClassVar[str]
-    failed: ClassVar[int] = INTERNAL_ERROR
+    failed: ClassVar[int] = INTERNAL_ERROR  # the code of one that cannot be looked at
     hello: ClassVar[type[protocol.Command]]
     voice: Voice
 

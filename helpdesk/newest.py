@@ -125,7 +125,7 @@ def mark_of(conversation: Conversation) -> Mark:
 
 
 def read_marks(
-    known: Mapping[str, Mark], agents: Iterable[str], customers: Iterable[str] = ()
+    known: Mapping[str, Mark], agents: Iterable[str], customers: Iterable[str]
 ) -> list[Mark]:
     """What is further than is known, of a whole process; nearly always nothing is.
     `agents` and `customers`: those with a socket here, since an assignment, or a start

@@ -50,8 +50,8 @@ logger = logging.getLogger(__name__)
 
 
 class Mailbox:
-    """What has come for a socket's one reader. An asyncio.Queue is for several, has an
-    end, and so takes twice the time and ten times the memory."""
+    """What has come for a socket's one reader. An asyncio.Queue is for several, and may
+    have an end: it takes a third more time, and 3 KB where this takes a tenth of one."""
 
     __slots__ = ("_mail", "_reader")
 

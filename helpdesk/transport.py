@@ -101,7 +101,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         self.websocket_extensions = self.request.extensions = []
 
     def check_timeouts(self) -> None:
-        """Every two seconds, of thousands to whom nothing is due."""
+        """Asked again and again of thousands to whom nothing is due."""
         now = time.time()
         if (
             self.state != self.STATE_OPEN

@@ -18,7 +18,7 @@ def known(*conversations: Conversation) -> dict[str, Mark]:
 def test_what_is_as_known_is_not_read_again(hall: Hall) -> None:
     ada = hall.agent("Ada", hall.billing)
     talks = [hall.talks(ada), hall.talks(ada)]
-    assert read_marks(known(*talks), [str(ada.pk)]) == []
+    assert read_marks(known(*talks), [str(ada.pk)], []) == []
 
 
 def test_what_is_further_is_read_as_it_is_now(hall: Hall) -> None:
@@ -28,7 +28,7 @@ def test_what_is_further_is_read_as_it_is_now(hall: Hall) -> None:
     for what, counter in ((spoken, "seq"), (noted, "notes"), (changed, "version")):
         row = Conversation.objects.filter(pk=what.pk)
         row.update(**{counter: F(counter) + 1})
-    found = {mark.conversation: mark for mark in read_marks(before, [])}
+    found = {mark.conversation: mark for mark in read_marks(before, [], [])}
     assert found == known(spoken, noted, changed)
 
 
@@ -38,7 +38,7 @@ def test_an_assignment_that_nobody_told_of_is_found_by_its_agent(hall: Hall) -> 
     unheard, ended, bens = hall.talks(ada), hall.talks(ada), hall.talks(ben)
     assert ended != bens
     hall.ends(ada, ended)
-    found = read_marks({}, [str(ada.pk), str(uuid4())])
+    found = read_marks({}, [str(ada.pk), str(uuid4())], [])
     assert found == list(known(unheard).values())
 
 
@@ -56,4 +56,4 @@ def test_a_start_in_another_tab_that_nobody_told_of_is_found_by_its_customer(
 
 def test_a_conversation_that_is_gone_is_no_news(hall: Hall) -> None:
     gone = Mark(str(uuid4()), 3, 3, 1, str(uuid4()), None, "active")
-    assert read_marks({gone.conversation: gone}, []) == []
+    assert read_marks({gone.conversation: gone}, [], []) == []

@@ -101,6 +101,28 @@ async def test_connections_are_looked_after_as_daphne_does(
     }
 
 
+async def test_a_failure_that_cannot_be_answered_ends_its_connection_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As daphne's cannot where an answer has begun."""
+    monkeypatch.setattr(serving, "reactor", reactor := Mock())
+    kind = serving.Server
+    server = kind(lambda scope, receive, send: fails(), **MORE[kind])
+    server.connections = {}
+    begun, other = Mock(), Mock()
+    begun.handle_exception.side_effect = ValueError
+    for each in (begun, other):
+        server.protocol_connected(each)
+        server.create_application(each, {"type": "http"})
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    server.application_checker()
+    begun.transport.loseConnection.assert_called_once()
+    other.handle_exception.assert_called_once()
+    other.transport.loseConnection.assert_not_called()
+    reactor.callLater.assert_called_once_with(1, server.application_checker)
+
+
 @pytest.mark.parametrize(
     ("state", "silent", "age", "done"),
     [
@@ -134,7 +156,7 @@ def test_each_socket_has_its_time(
 
 
 def test_who_pings_as_the_contract_says_is_not_pinged() -> None:
-    late = 2  # daphne looks every two seconds
+    late = 2  # a ping on its way
     assert protocol.HEARTBEAT_SECONDS + late <= serving.PING_SECONDS
     assert serving.PING_SECONDS + serving.PONG_SECONDS < consumers.SILENT_SECONDS
 
