@@ -346,8 +346,10 @@ class Line(RuleBasedStateMachine):
         assert agents <= presence.connected(agents)
 
     def nobody_waits_while_an_agent_has_room(self) -> None:
-        """But who has been passed on a moment ago by everybody with room."""
-        here = presence.connected([agent.pk for agent in self.agents])
+        """But who has been passed on a moment ago by everybody with room. Who is given
+        to must have a lease that outlives the COMMIT (presence.kept)."""
+        soon = database.db_now() + dt.timedelta(seconds=presence.COMMIT_SECONDS)
+        here = presence.connected([agent.pk for agent in self.agents], soon)
         accepting = Agent.objects.filter(pk__in=here, status="online")
         free = [agent for agent in accepting if load(agent) < agent.capacity]
         for row in self.line:
